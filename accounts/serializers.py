@@ -1,0 +1,44 @@
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from rest_framework import serializers
+
+from accounts.models import User
+from common.wire import ModelSerializer, Serializer, UtcDateTimeField
+
+
+class UserSerializer(ModelSerializer):
+    class Meta:
+        model = User
+        fields = ("id", "username", "email", "first_name", "last_name", "is_staff")
+        read_only_fields = fields
+
+
+class SessionSerializer(Serializer):
+    """What register and login answer with; `token` is shown this once."""
+
+    user = UserSerializer()
+    token = serializers.CharField()
+    expiry = UtcDateTimeField()
+
+
+class RegisterSerializer(ModelSerializer):
+    password = serializers.CharField(max_length=128, write_only=True, trim_whitespace=False)
+    email = serializers.EmailField(max_length=254)
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "password")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            validate_password(attrs["password"], User(**attrs))
+        except ValidationError as error:
+            raise serializers.ValidationError({"password": error.messages}) from error
+        return attrs
+
+
+class LoginSerializer(Serializer):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)

@@ -1,0 +1,29 @@
+"""Which URLs this process serves, by the services it is told to be (`SERVICES`)."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from common import health, problems
+
+api: list[URLPattern | URLResolver] = [path("auth/", include("accounts.urls"))]
+api += [path("", include(f"{service}.urls")) for service in settings.SERVICES]
+api += [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("problems/<slug:code>/", problems.explain, name="problem"),
+]
+
+urlpatterns = [
+    path("api/v1/", include(api)),
+    path("admin/", admin.site.urls),
+    path("api-auth/", include("rest_framework.urls")),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+]
+
+handler400 = "common.problems.bad_request"
+handler403 = "common.problems.permission_denied"
+handler404 = "common.problems.not_found"
+handler500 = "common.problems.server_error"

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class CommonConfig(AppConfig):
+    name = "common"
+
+    def ready(self) -> None:
+        from common import checks, database  # noqa: F401  (importing registers the checks)
+
+        post_migrate.connect(database.set_role_timeouts, sender=self)

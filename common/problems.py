@@ -1,0 +1,177 @@
+"""Every error as a problem document: RFC 9457, `application/problem+json`.
+
+Ours, DRF's and Django's, malformed JSON and unknown paths included. HTML goes only to a browser
+that asked for it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from common.errors import NotFound, SeatholdError, ServiceUnavailable
+from common.request_id import current_request_id
+from common.wire import camelize
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+# Titles of the problems that DRF and Django raise; ours carry their own.
+TITLES = {
+    "validation_error": "Some of what was sent is not valid.",
+    "parse_error": "The body is not well-formed JSON.",
+    "not_authenticated": "Log in first, and send your token.",
+    "authentication_failed": "This token or secret is not valid.",
+    "permission_denied": "You may not do this.",
+    "method_not_allowed": "This resource does not take this method.",
+    "not_acceptable": "We answer in JSON.",
+    "unsupported_media_type": "Send JSON, with Content-Type: application/json.",
+    "throttled": "Too many requests: please slow down.",
+    "bad_request": "The request can't be understood.",
+    "csrf_failed": "The request carries no valid CSRF token.",
+}
+
+
+def problem(
+    status: int, code: str, title: str, detail: str | None = None, **members: Any
+) -> dict[str, Any]:
+    """The members of a problem document, in the order a reader wants them."""
+    return {
+        "type": f"/api/v1/problems/{code}/",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+        "code": code,
+        "requestId": current_request_id(),
+        **{camelize(name): value for name, value in members.items()},
+    }
+
+
+def of_error(error: SeatholdError) -> dict[str, Any]:
+    return problem(error.status_code, error.code, error.title, error.detail, **error.members)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: any exception as a problem document, unknown ones left to Django."""
+    if isinstance(error, Http404):
+        error = NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    elif isinstance(error, OperationalError | InterfaceError):
+        logger.error("database: %s", error)
+        error = ServiceUnavailable("The database can't be reached, or is too busy.")
+    if isinstance(error, SeatholdError):
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        body = of_error(error)
+    elif isinstance(error, exceptions.APIException):
+        headers = _headers_of(error)
+        body = _of_api_exception(error)
+    else:
+        return None
+    set_rollback()
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def _headers_of(error: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        faults = list(_faults(error.get_full_details()))
+        detail = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults[:5])
+        title = TITLES["validation_error"]
+        return problem(error.status_code, "validation_error", title, detail, errors=faults)
+    codes = error.get_codes()
+    code = codes if isinstance(codes, str) else error.default_code
+    if code == "not_found":
+        return problem(404, code, NotFound.title)
+    return problem(error.status_code, code, TITLES.get(code, str(error.detail)), str(error.detail))
+
+
+def _faults(details: Any, pointer: str = "#") -> Iterator[dict[str, str]]:
+    """Flatten DRF's nested details to one entry a fault, with a JSON pointer (RFC 6901)."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        yield {"pointer": pointer, "code": details["code"], "detail": str(details["message"])}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            step = "" if name == "non_field_errors" else "/" + _escape(str(name))
+            yield from _faults(inner, pointer + step)
+    else:
+        nested = any(set(inner) != {"message", "code"} for inner in details)
+        for index, inner in enumerate(details):
+            yield from _faults(inner, f"{pointer}/{index}" if nested else pointer)
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def wants_html(request: HttpRequest) -> bool:
+    """Whether a browser asks: programs that say nothing, or `*/*`, get JSON."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
+    """A problem outside DRF's views."""
+    if wants_html(request):
+        return render(request, "problem.html", {"problem": body}, status=body["status"])
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, problem(400, "bad_request", TITLES["bad_request"]))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, problem(403, "permission_denied", TITLES["permission_denied"]))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return answer(request, problem(403, "csrf_failed", TITLES["csrf_failed"]))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, of_error(NotFound()))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Unexpected: the log has the traceback under the request id, the answer has no detail."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        unavailable = ServiceUnavailable("The database can't be reached, or is too busy.")
+        response = answer(request, of_error(unavailable))
+        response["Retry-After"] = str(unavailable.retry_after)
+        return response
+    return answer(request, of_error(SeatholdError()))
+
+
+def catalogue() -> dict[str, tuple[int | None, str]]:
+    """Every code that this process may answer with: its status (if it has one) and its title."""
+    codes: dict[str, tuple[int | None, str]] = {code: (None, TITLES[code]) for code in TITLES}
+    todo: list[type[SeatholdError]] = [SeatholdError]
+    for kind in todo:
+        codes[kind.code] = (kind.status_code, kind.title)
+        todo.extend(kind.__subclasses__())
+    return codes
+
+
+def explain(request: HttpRequest, code: str) -> HttpResponse:
+    """What a problem's `type` links to."""
+    if code not in catalogue():
+        raise Http404
+    status, title = catalogue()[code]
+    return JsonResponse({"code": code, "status": status, "title": title})
