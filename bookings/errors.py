@@ -1,0 +1,110 @@
+from common.errors import Conflict, NotFound, SeatholdError, ServiceUnavailable
+
+
+class BookingNotFound(NotFound):
+    code = "booking_not_found"
+    title = "There is no such booking, or it is not yours."
+
+
+class NotYourUser(SeatholdError):
+    status_code = 403
+    code = "not_your_user"
+    title = "You can only book for yourself."
+
+
+class FlightNotFound(NotFound):
+    code = "flight_not_found"
+    title = "There is no such flight."
+
+
+class FlightClosed(Conflict):
+    code = "flight_closed"
+    title = "This flight has departed or was cancelled: it takes no bookings."
+
+
+class SeatsUnavailable(Conflict):
+    """Carries `remaining_seats`."""
+
+    code = "seats_unavailable"
+    title = "The flight has too few seats left."
+
+
+class PriceChanged(Conflict):
+    """Carries `price` and `currency` of a seat now."""
+
+    code = "price_changed"
+    title = "A seat has another price now than you expected."
+
+
+class FlightsUnavailable(ServiceUnavailable):
+    code = "flights_unavailable"
+    title = "The flights service can't be reached at the moment."
+
+
+class PaymentsUnavailable(ServiceUnavailable):
+    code = "payments_unavailable"
+    title = "The payment service can't be reached at the moment."
+
+
+class PaymentDeclined(SeatholdError):
+    """The booking stays INITIATED: another try, under another key, is welcome till the deadline."""
+
+    status_code = 402
+    code = "payment_declined"
+    title = "The payment was declined."
+
+
+class BookingExpired(Conflict):
+    code = "booking_expired"
+    title = "The payment window is over: the booking was, or will be, cancelled."
+
+
+class BookingCancelled(Conflict):
+    """Carries `cancellation_reason`."""
+
+    code = "booking_cancelled"
+    title = "This booking is cancelled."
+
+
+class AlreadyBooked(Conflict):
+    code = "already_booked"
+    title = "This booking is paid already."
+
+
+class PaymentInProgress(Conflict):
+    code = "payment_in_progress"
+    title = "A payment of this booking is under way."
+    retry_after = 1
+
+
+class AmountMismatch(Conflict):
+    """Carries `total_cost` and `currency`."""
+
+    code = "amount_mismatch"
+    title = "The booking costs another amount."
+
+
+class SeatsLost(Conflict):
+    code = "seats_lost"
+    title = "The seats were lost before the payment went through; nothing is charged."
+
+
+class PaymentVoided(Conflict):
+    code = "payment_voided"
+    title = "This payment was taken back, and nothing was charged: pay again under a new key."
+
+
+class HoldGone(Exception):
+    """The flights service says that a hold was released, or never was. Not shown to anyone."""
+
+
+class CaptureRefused(Exception):
+    """The provider refuses to capture a payment, for good. Not shown to anyone."""
+
+
+class AlreadyCaptured(Exception):
+    """The provider can't void what it has captured. Not shown to anyone."""
+
+
+class KeyTaken(Exception):
+    """Another request with the same Idempotency-Key was first. Not shown to anyone."""
