@@ -197,6 +197,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "FlightStatus": "flights.states.ShownStatus",
+        "HoldStatus": "flights.states.HoldStatus",
+        "BookingStatus": "bookings.states.BookingStatus",
+        "AttemptStatus": "bookings.states.AttemptStatus",
+        "ProviderPaymentStatus": "payments.states.PaymentStatus",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

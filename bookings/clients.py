@@ -175,7 +175,8 @@ class PaymentsClient(ServiceClient):
     ) -> int:
         """Reserve `amount` on the traveller's card, under `key`; return the provider's id.
 
-        Raises PaymentDeclined for good, and PaymentVoided when `key` was voided before.
+        Raises PaymentDeclined for good, PaymentVoided when `key` was voided before, and
+        PaymentMethodUnknown, which the provider does not remember.
         """
         status, body = self.service.call(
             "POST",
@@ -194,6 +195,8 @@ class PaymentsClient(ServiceClient):
             raise errors.PaymentDeclined(body.get("detail"))
         if body.get("code") == "payment_voided":
             raise errors.PaymentVoided
+        if status == 400 and "#/paymentMethod" in str(body.get("errors")):
+            raise errors.PaymentMethodUnknown
         raise self.unexpected(status, body)
 
     def find(self, *, key: UUID) -> ProviderPayment | None:

@@ -54,6 +54,19 @@ class PaymentDeclined(SeatholdError):
     title = "The payment was declined."
 
 
+class PaymentMethodUnknown(SeatholdError):
+    """The provider can't make anything of the payment method: nothing was tried."""
+
+    status_code = 400
+    code = "validation_error"
+    title = "Some of what was sent is not valid."
+
+    def __init__(self) -> None:
+        detail = "The payment provider does not know this payment method."
+        fault = {"pointer": "#/paymentMethod", "code": "unknown", "detail": detail}
+        super().__init__(f"#/paymentMethod: {detail}", errors=[fault])
+
+
 class BookingExpired(Conflict):
     code = "booking_expired"
     title = "The payment window is over: the booking was, or will be, cancelled."

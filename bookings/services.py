@@ -176,8 +176,8 @@ def pay(
     tells what became of the first request, and never charges twice.
 
     Raises BookingNotFound, BookingExpired, BookingCancelled, AlreadyBooked, PaymentInProgress,
-    AmountMismatch, PaymentDeclined, PaymentVoided, SeatsLost, IdempotencyKeyReused,
-    RequestInFlight; PaymentsUnavailable and FlightsUnavailable when the outcome is not known yet:
+    AmountMismatch, PaymentDeclined, PaymentMethodUnknown, PaymentVoided, SeatsLost,
+    IdempotencyKeyReused, RequestInFlight; PaymentsUnavailable and FlightsUnavailable when the outcome is not known yet:
     the reconciler finds it out.
     """
     attempt, is_new = _start_attempt(
@@ -230,6 +230,9 @@ def _carry_through(attempt: PaymentAttempt) -> None:
         )
     except errors.PaymentDeclined:
         _decline(attempt)
+        raise
+    except errors.PaymentMethodUnknown:
+        _take_back(attempt)
         raise
     except errors.PaymentVoided:
         return  # somebody took the attempt back: the booking says how it stands

@@ -73,6 +73,11 @@ class FilterSerializer(Serializer):
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
         """The valid filters of a request, in snake_case. Raises ValidationError."""
+        repeated = [name for name, said in request.query_params.lists() if len(said) > 1]
+        if repeated:
+            raise serializers.ValidationError(
+                {name: ["Say this once."] for name in repeated}, code="repeated"
+            )
         filters = cls(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         return filters.validated_data
@@ -132,10 +137,13 @@ class LocalDateTimeField(serializers.Field):
 
 
 class AmountField(serializers.DecimalField):
-    """Money as a decimal string. The object it is read from says the currency (ISO 4217)."""
+    """Money as a decimal string. The object it is read from says the currency (ISO 4217).
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=12, decimal_places=3, **kwargs)
+    Up to 15 digits, as in the database; a seat's price has at most 12, so that any booking fits.
+    """
+
+    def __init__(self, *, max_digits: int = 15, **kwargs: Any) -> None:
+        super().__init__(max_digits=max_digits, decimal_places=3, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str | int) or isinstance(data, bool):

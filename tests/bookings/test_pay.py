@@ -93,6 +93,20 @@ def test_when_the_provider_does_not_answer_the_outcome_stays_open(
     assert (other.status_code, other.json()["code"]) == (409, "payment_in_progress")
 
 
+def test_an_unknown_payment_method_is_named_and_the_booking_can_be_paid_with_another(
+    pay: Callable[..., Response], booking: Booking, others: OtherServices
+) -> None:
+    fault = {"pointer": "#/paymentMethod", "code": "invalid_choice", "detail": "no"}
+    others.authorise({"code": "validation_error", "errors": [fault]}, 400)
+    response = pay("k1", paymentMethod="tok_nonsense")
+    assert (response.status_code, response.json()["code"]) == (400, "validation_error")
+    assert response.json()["errors"][0]["pointer"] == "#/paymentMethod"
+    assert booking.attempts.get().status == AttemptStatus.VOIDED
+    others.mock.reset()
+    others.all_well()
+    assert pay("k2").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("answer", "status"), [(DOWN, 0), (TIMED_OUT, 0), ("x", 503), ("unknown", 401)]
 )
