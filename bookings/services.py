@@ -177,8 +177,8 @@ def pay(
 
     Raises BookingNotFound, BookingExpired, BookingCancelled, AlreadyBooked, PaymentInProgress,
     AmountMismatch, PaymentDeclined, PaymentMethodUnknown, PaymentVoided, SeatsLost,
-    IdempotencyKeyReused, RequestInFlight; PaymentsUnavailable and FlightsUnavailable when the outcome is not known yet:
-    the reconciler finds it out.
+    IdempotencyKeyReused, RequestInFlight; PaymentsUnavailable and FlightsUnavailable when the
+    outcome is not known yet: the reconciler finds it out.
     """
     attempt, is_new = _start_attempt(
         booking_id=booking_id, key=key, payment_method=payment_method, total_cost=total_cost

@@ -236,3 +236,4 @@ class HoldFilterSerializer(FilterSerializer):
 
     status = serializers.ChoiceField(choices=HoldStatus.choices, required=False)
     flight_id = serializers.IntegerField(min_value=1, required=False)
+    reference = serializers.UUIDField(required=False)

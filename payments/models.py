@@ -82,7 +82,7 @@ class Payment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["reference"], name="payments_payment_reference"),
+            models.Index(fields=["reference", "id"], name="payments_payment_reference"),
             models.Index(fields=["status", "id"], name="payments_payment_status_list"),
         ]
 

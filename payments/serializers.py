@@ -6,7 +6,13 @@ from rest_framework import serializers
 
 from common.idempotency import MAX_LENGTH, WELL_FORMED
 from common.money import CURRENCIES, is_exact
-from common.wire import AmountField, ModelSerializer, Serializer, UtcDateTimeField
+from common.wire import (
+    AmountField,
+    FilterSerializer,
+    ModelSerializer,
+    Serializer,
+    UtcDateTimeField,
+)
 from payments.methods import METHODS
 from payments.models import Payment, Refund
 from payments.states import PaymentStatus
@@ -102,8 +108,14 @@ class RefundRequestSerializer(Serializer):
         return amount
 
 
-class PaymentFilterSerializer(Serializer):
+class PaymentFilterSerializer(FilterSerializer):
     """What a list may be asked for."""
+
+    sort = serializers.ChoiceField(
+        required=False,
+        choices=["id", "reference"],
+        help_text="By `reference`, keys that were voided unseen are left out: they have none.",
+    )
 
     reference = serializers.UUIDField(required=False)
     idempotency_key = serializers.CharField(required=False, max_length=MAX_LENGTH)

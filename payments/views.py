@@ -24,7 +24,6 @@ from payments.serializers import (
 )
 
 KEY = key_parameter(required=True)
-LIST_OPTIONS = {"limit", "cursor", "format"}  # query parameters that are no filters
 
 
 class PaymentViewSet(ListModelMixin, GenericViewSet):
@@ -33,16 +32,15 @@ class PaymentViewSet(ListModelMixin, GenericViewSet):
     queryset = Payment.objects.all()
     serializer_class = PaymentSerializer
     permission_classes = [IsService]
-    ordering = ("id",)
+    ordering: tuple[str, ...] = ("id",)
     lookup_value_converter = "int"
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        asked = self.request.query_params.dict()
-        form = PaymentFilterSerializer(
-            data={name: value for name, value in asked.items() if name not in LIST_OPTIONS}
-        )
-        form.is_valid(raise_exception=True)
-        return queryset.filter(**form.validated_data)
+        wanted = PaymentFilterSerializer.read(self.request)
+        if wanted.pop("sort", "id") == "reference":
+            self.ordering = ("reference", "id")
+            queryset = queryset.exclude(reference=None)
+        return queryset.filter(**wanted)
 
     @extend_schema(parameters=[PaymentFilterSerializer])
     def list(self, request: Request) -> Response:
