@@ -112,6 +112,7 @@ PAYMENT_WINDOW_SECONDS = env.int("PAYMENT_WINDOW_SECONDS", 300)
 EXPIRY_SWEEP_SECONDS = env.float("EXPIRY_SWEEP_SECONDS", 5.0)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", 10.0)
 OUTBOX_SECONDS = env.float("OUTBOX_SECONDS", 5.0)
+AUDIT_SECONDS = env.float("AUDIT_SECONDS", 86400.0)
 # One call to another service: connecting, and waiting for its answer.
 SERVICE_CONNECT_TIMEOUT = env.float("SERVICE_CONNECT_TIMEOUT", 1.0)
 FLIGHTS_READ_TIMEOUT = env.float("FLIGHTS_READ_TIMEOUT", 5.0)
@@ -125,7 +126,10 @@ CLOCK_SKEW_SECONDS = env.float("CLOCK_SKEW_SECONDS", 5.0)
 # How long a web server lets one request run (gunicorn's --timeout).
 WEB_TIMEOUT_SECONDS = env.float("WEB_TIMEOUT_SECONDS", 60.0)
 
+# --- What a seller allows; 0 is no limit ----------------------------------------------------------
 MAX_SEATS_PER_BOOKING = env.int("MAX_SEATS_PER_BOOKING", 9)
+MAX_UNPAID_BOOKINGS = env.int("MAX_UNPAID_BOOKINGS", 10)  # of a user, at any time
+MAX_BOOKINGS_PER_FLIGHT_HOUR = env.int("MAX_BOOKINGS_PER_FLIGHT_HOUR", 20)  # of a user
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "INR")
 
 # --- Celery: nudges and clocks, never truth -----------------------------------------------------
@@ -159,6 +163,7 @@ _BEATS = {
         "expire-bookings": ("bookings.expire_bookings", EXPIRY_SWEEP_SECONDS),
         "relay-outbox": ("bookings.relay_outbox", OUTBOX_SECONDS),
         "reconcile-payments": ("bookings.reconcile_payments", RECONCILE_SECONDS),
+        "audit": ("bookings.audit", AUDIT_SECONDS),
     },
     "flights": {
         "release-expired-holds": ("flights.release_expired_holds", EXPIRY_SWEEP_SECONDS),
@@ -211,7 +216,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Static files, language, time --------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static"
+STATIC_ROOT = env.str("STATIC_ROOT", str(BASE_DIR / "static"))
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -3,7 +3,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from bookings import outbox, services
-from bookings.models import Booking, OutboxMessage, PaymentAttempt
+from bookings.models import AuditRun, Booking, OutboxMessage, PaymentAttempt
 from common.admin import ReadOnlyAdmin, ReadOnlyInline
 from common.errors import SeatholdError
 
@@ -80,3 +80,10 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     def try_again(self, request: HttpRequest, letters: QuerySet[OutboxMessage]) -> None:
         revived = outbox.retry(letters)
         self.message_user(request, f"{revived} messages are tried again.", messages.SUCCESS)
+
+
+@admin.register(AuditRun)
+class AuditRunAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "finished_at", "adds_up", "counted")
+    list_filter = ("adds_up", "started_at")
+    ordering = ("-id",)

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from bookings import clients
 from bookings.clients import ProviderPayment
-from bookings.models import Booking, PaymentAttempt
+from bookings.models import AuditRun, Booking, PaymentAttempt
 from bookings.states import AttemptStatus, BookingStatus, OutboxKind
 
 CHUNK = 500
@@ -55,10 +55,24 @@ class Case:
 
 
 def audit(progress: Callable[[int], None] = lambda rows: None) -> Report:
-    """Recount all seats, bookings and money. `progress` is told the rows read so far.
+    """Recount all seats, bookings and money, and keep the result as an AuditRun.
 
-    Raises FlightsUnavailable and PaymentsUnavailable: then nothing is known.
+    `progress` is told the rows read so far. Raises FlightsUnavailable and PaymentsUnavailable: then
+    nothing is known, and nothing kept.
     """
+    started_at = timezone.now()
+    report = recount(progress)
+    AuditRun.objects.create(
+        started_at=started_at,
+        adds_up=report.clean,
+        counted=report.counted,
+        differences=report.differences,
+    )
+    return report
+
+
+def recount(progress: Callable[[int], None] = lambda rows: None) -> Report:
+    """What `audit` does, without keeping the result."""
     report = Report()
     held: dict[int, int] = defaultdict(int)
     suspects = []

@@ -36,6 +36,22 @@ class PriceChanged(Conflict):
     title = "A seat has another price now than you expected."
 
 
+class TooManyUnpaidBookings(Conflict):
+    """Carries `limit`."""
+
+    code = "too_many_unpaid_bookings"
+    title = "You hold too many unpaid bookings: pay or cancel one first."
+
+
+class TooManyBookings(SeatholdError):
+    """Carries `limit`."""
+
+    status_code = 429
+    code = "too_many_bookings"
+    title = "You have booked this flight too often within an hour."
+    retry_after = 600
+
+
 class FlightsUnavailable(ServiceUnavailable):
     code = "flights_unavailable"
     title = "The flights service can't be reached at the moment."

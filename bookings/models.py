@@ -104,6 +104,10 @@ class Booking(models.Model):
                 condition=Q(status=BookingStatus.INITIATED),
             ),
             models.Index(F("user_id"), F("id").desc(), name="bookings_booking_of_user"),
+            # How many a user has unpaid: their limit asks at each booking.
+            models.Index(
+                "user", name="bookings_booking_unpaid", condition=Q(status=BookingStatus.INITIATED)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -225,3 +229,16 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of booking {self.booking_id}"
+
+
+class AuditRun(models.Model):
+    """What an audit found: kept, so that staff see when it last added up."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(auto_now_add=True)
+    adds_up = models.BooleanField()
+    counted = models.JSONField(help_text="Rows looked at, by kind")
+    differences = models.JSONField(help_text="A sentence each")
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M} UTC: {'clean' if self.adds_up else 'differences'}"

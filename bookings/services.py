@@ -15,6 +15,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -118,8 +119,8 @@ def initiate(
     lock and no connection waits on the network, and an error leaves neither booking nor hold.
 
     Raises FlightNotFound, FlightClosed, SeatsUnavailable (with `remaining_seats`), PriceChanged
-    (with `price` and `currency`), FlightsUnavailable, and KeyTaken when another request with this
-    user's `key` was faster.
+    (with `price` and `currency`), TooManyUnpaidBookings, TooManyBookings (with `limit`),
+    FlightsUnavailable, and KeyTaken when another request with this user's `key` was faster.
     """
     window = settings.PAYMENT_WINDOW_SECONDS
     deadline = timezone.now() + timedelta(seconds=window)
@@ -127,6 +128,7 @@ def initiate(
     if expected_price not in (None, sold.price):
         price = format_amount(sold.price, sold.currency)
         raise errors.PriceChanged(price=price, currency=sold.currency)
+    _refuse_over_limit(user_id, seats.flight_id)
     booking = _insert(
         reference=seats.reference,
         flight_id=seats.flight_id,
@@ -140,6 +142,24 @@ def initiate(
     )
     seats.commit_follows()
     return booking
+
+
+def _refuse_over_limit(user_id: int, flight_id: int) -> None:
+    """The seller's limits, exact even when a user's requests come at once: one waits for another.
+
+    Asked after the seats were held, so that nobody waits for the network with this lock in hand.
+    """
+    unpaid, hourly = settings.MAX_UNPAID_BOOKINGS, settings.MAX_BOOKINGS_PER_FLIGHT_HOUR
+    if not unpaid and not hourly:
+        return
+    get_user_model().objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    bookings = Booking.objects.filter(user_id=user_id)
+    if unpaid and bookings.filter(status=BookingStatus.INITIATED).count() >= unpaid:
+        raise errors.TooManyUnpaidBookings(limit=unpaid)
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    recent = bookings.filter(flight_id=flight_id, created_at__gt=an_hour_ago)
+    if hourly and recent.count() >= hourly:
+        raise errors.TooManyBookings(limit=hourly)
 
 
 def _insert(**columns: Any) -> Booking:

@@ -1,9 +1,14 @@
 """Nudges and clockwork: each looks at the rows that are due. None carries a truth of its own."""
 
+import logging
+
 from celery import shared_task
 
 from bookings import outbox, services
+from bookings.audit import audit
 from common.batches import until_nothing_is_left
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="bookings.expire_bookings")
@@ -22,3 +27,12 @@ def relay_outbox() -> int:
 def reconcile_payments() -> int:
     """Finish payments that nobody works on any more; return how many."""
     return services.reconcile(list(services.unfinished_attempts()[:100]))
+
+
+@shared_task(name="bookings.audit")
+def audit_all() -> bool:
+    """Recount everything; return whether it added up. Staff find the result in the admin."""
+    report = audit()
+    for difference in report.differences:
+        logger.error("audit: %s", difference)
+    return report.clean

@@ -1,4 +1,4 @@
-"""Fixtures of the bookings tests: people, bookings, and the other services played by `responses`."""
+"""People, bookings, and the other services as `responses` plays them."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta

@@ -1,8 +1,9 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -281,3 +282,31 @@ def test_nobody_books_without_an_account(others: OtherServices) -> None:
     assert service.post(URL, ORDER).status_code == 403
 
 
+
+
+def test_a_user_with_too_many_unpaid_bookings_gets_no_more(
+    api: APIClient, others: OtherServices, booking: Booking, settings: Any
+) -> None:
+    settings.MAX_UNPAID_BOOKINGS = 1
+    others.hold()
+    others.give_up()
+    answer = api.post(URL, ORDER)
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_unpaid_bookings")
+    assert answer.json()["limit"] == 1
+    assert len(others.sent(HOLD, "DELETE")) == 1
+    services.cancel(booking_id=booking.pk)
+    assert api.post(URL, ORDER).status_code == 201
+
+
+def test_a_user_books_the_same_flight_only_so_often_an_hour(
+    api: APIClient, others: OtherServices, booking: Booking, settings: Any
+) -> None:
+    settings.MAX_BOOKINGS_PER_FLIGHT_HOUR = 1
+    others.hold()
+    others.give_up()
+    answer = api.post(URL, ORDER)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_bookings")
+    assert answer.headers["Retry-After"]
+    assert api.post(URL, {**ORDER, "flightId": 2}).status_code == 201
+    Booking.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    assert api.post(URL, ORDER).status_code == 201

@@ -174,3 +174,18 @@ def test_two_requests_with_one_key_make_one_booking(
     assert kinds == {Booking: 1, errors.KeyTaken: 3}
     assert Booking.objects.count() == 1
     assert len(others.sent(HOLD, "DELETE")) == 3
+
+
+def test_a_limit_holds_when_a_users_requests_come_at_once(
+    traveller: Any, others: OtherServices, settings: Any
+) -> None:
+    settings.MAX_UNPAID_BOOKINGS = 3
+    others.hold()
+    others.give_up()
+
+    def create() -> Booking:
+        with services.SeatsInHand(1) as seats, transaction.atomic():
+            return services.initiate(seats=seats, user_id=traveller.pk, no_of_seats=2)
+
+    kinds = Counter(type(result) for result in run_at_once(*[create] * 6))
+    assert kinds == {Booking: 3, errors.TooManyUnpaidBookings: 3}
