@@ -259,5 +259,7 @@ LOGGING = {
         "celery.beat": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
+        # It warns of each HEAD request, whose body it drops, as it should.
+        "gunicorn.http.wsgi": {"level": "ERROR"},
     },
 }
