@@ -11,11 +11,13 @@ from common.errors import SeatholdError
 class PaymentAttemptInline(ReadOnlyInline):
     model = PaymentAttempt
     fields = ("amount", "currency", "status", "payment_method", "provider_id", "created_at")
+    readonly_fields = fields
 
 
 class OutboxInline(ReadOnlyInline):
     model = OutboxMessage
     fields = ("kind", "tries", "due_at", "dead_at", "last_error")
+    readonly_fields = fields
 
 
 @admin.register(Booking)

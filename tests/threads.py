@@ -4,18 +4,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection
 
 T = TypeVar("T")
 
 
-def run_at_once(*works: Callable[[], T]) -> list[T | Exception]:
+def run_at_once(*works: Callable[[], Any]) -> list[Any]:
     """Start all works at the same moment, each in its thread; return results or exceptions."""
     start = threading.Barrier(len(works))
 
-    def run(work: Callable[[], T]) -> T | Exception:
+    def run(work: Callable[[], Any]) -> Any:
         start.wait()
         return _in_own_connection(work)
 

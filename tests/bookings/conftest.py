@@ -19,11 +19,12 @@ from tests.bookings.others import FLIGHT, OtherServices
 @pytest.fixture(autouse=True)
 def fresh_clients() -> Iterator[None]:
     """No breaker or connection of one test reaches the next."""
-    clients.flights.cache_clear()
-    clients.payments.cache_clear()
+    made = (clients.flights, clients.payments)  # as they are: a test may put others there
+    for client in made:
+        client.cache_clear()
     yield
-    clients.flights.cache_clear()
-    clients.payments.cache_clear()
+    for client in made:
+        client.cache_clear()
 
 
 @pytest.fixture
@@ -85,5 +86,3 @@ def make_booking(traveller: User) -> Callable[..., Booking]:
 @pytest.fixture
 def booking(make_booking: Callable[..., Booking]) -> Booking:
     return make_booking()
-
-

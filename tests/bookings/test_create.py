@@ -239,7 +239,7 @@ def test_when_another_request_with_the_key_was_faster_its_booking_is_answered(
 ) -> None:
     others.hold()
     others.give_up()
-    real, found = services.find_repeat, []
+    real, found = services.find_repeat, list[Booking | None]()
 
     def too_early_at_first(**order: Any) -> Booking | None:
         found.append(real(**order) if found else None)
@@ -280,8 +280,6 @@ def test_nobody_books_without_an_account(others: OtherServices) -> None:
     assert answer.headers["WWW-Authenticate"] == "Token"
     service = APIClient(headers={"Authorization": "Service tests-service-secret"})
     assert service.post(URL, ORDER).status_code == 403
-
-
 
 
 def test_a_user_with_too_many_unpaid_bookings_gets_no_more(

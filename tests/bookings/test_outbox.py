@@ -167,7 +167,7 @@ def test_giving_back_what_was_captured_refunds_all_of_it_under_one_key(
     keys = {
         call.request.headers["Idempotency-Key"]
         for call in others.mock.calls
-        if call.request.url.endswith("/refunds/")
+        if str(call.request.url).endswith("/refunds/")
     }
     assert len(keys) == 1
     assert not OutboxMessage.objects.exists()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bookings import errors, moves, outbox, services
 from bookings.models import Booking, OutboxMessage, PaymentAttempt
-from bookings.states import AttemptStatus, BookingStatus, OutboxKind
+from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
 from common.errors import RequestInFlight
 from tests.bookings.others import AUTHORISE, CAPTURE, HOLD, RELEASE, OtherServices
 from tests.threads import run_at_once, somebody_waits_for_a_lock, start, wait_until
@@ -67,7 +67,7 @@ def test_a_payment_waiting_for_the_sweep_finds_the_booking_expired(
             partial(services.pay, booking_id=booking.pk, key="k", payment_method="tok_visa")
         )
         wait_until(somebody_waits_for_a_lock)
-        moves.cancel(locked, "TIMEDOUT")
+        moves.cancel(locked, CancellationReason.TIMEDOUT)
     assert isinstance(payment.result(10), errors.BookingExpired)
     assert not PaymentAttempt.objects.exists()
 
@@ -160,9 +160,7 @@ def test_cancelling_and_paying_at_once_end_in_one_of_two_ways(
         assert not captured.exists() or OutboxKind.GIVE_BACK in kinds
 
 
-def test_two_requests_with_one_key_make_one_booking(
-    traveller: Any, others: OtherServices
-) -> None:
+def test_two_requests_with_one_key_make_one_booking(traveller: Any, others: OtherServices) -> None:
     others.hold()
     others.give_up()
 
