@@ -1,0 +1,58 @@
+# Everything that a person or CI does with Seathold. `make help` lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# Production's settings, for checks that never connect to anything.
+PRODUCTION := SECURE=1 DEBUG=0 ALLOWED_HOSTS=seathold.example \
+	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 \
+	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))") \
+	SERVICE_SECRETS=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))")
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check lint check-django check-services clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv and install the locked requirements (the others do it, too)
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: make PYTHON=python3.12"; exit 1; }
+	@echo "Installing the requirements into .venv"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--requirement requirements.txt --requirement requirements-dev.txt
+	@touch $@
+
+run: $(INSTALLED) ## Run the local stack: http://127.0.0.1:8000 (Ctrl-C stops it)
+	@exec $(BIN)/python manage.py stack --die-with-parent
+
+demo: $(INSTALLED) ## Play the main job against real processes, and audit it
+	@exec $(BIN)/python manage.py demo
+
+test: $(INSTALLED) ## Run all tests: the unit tests, then the system tests
+	$(BIN)/pytest -n 2 -m "not system"
+	$(BIN)/pytest -m system
+
+check: lint check-django check-services ## Run every check that is not a test
+
+lint: $(INSTALLED) ## Check style, types and what may import what
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+check-django: $(INSTALLED) ## Check migrations, production settings and the API description
+	@$(PRODUCTION) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(PRODUCTION) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+check-services: $(INSTALLED) ## Serve each service alone, on a database of its own
+	$(BIN)/pytest -q tests/system/test_each_service_alone.py
+
+clean: ## Delete .venv, the local stack's data and all caches
+	rm -rf .venv .seathold static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
