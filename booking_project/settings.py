@@ -109,10 +109,11 @@ LOGIN_URL = "/admin/login/"
 
 # --- Holds and payments: how long things may take, in seconds ----------------------------------
 PAYMENT_WINDOW_SECONDS = env.int("PAYMENT_WINDOW_SECONDS", 300)
-EXPIRY_SWEEP_SECONDS = env.float("EXPIRY_SWEEP_SECONDS", 5.0)
-RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", 10.0)
-OUTBOX_SECONDS = env.float("OUTBOX_SECONDS", 5.0)
-AUDIT_SECONDS = env.float("AUDIT_SECONDS", 86400.0)
+# Pauses of the beat: whole seconds, as django-celery-beat keeps them.
+EXPIRY_SWEEP_SECONDS = env.int("EXPIRY_SWEEP_SECONDS", 5)
+RECONCILE_SECONDS = env.int("RECONCILE_SECONDS", 10)
+OUTBOX_SECONDS = env.int("OUTBOX_SECONDS", 5)
+AUDIT_SECONDS = env.int("AUDIT_SECONDS", 86400)
 # One call to another service: connecting, and waiting for its answer.
 SERVICE_CONNECT_TIMEOUT = env.float("SERVICE_CONNECT_TIMEOUT", 1.0)
 FLIGHTS_READ_TIMEOUT = env.float("FLIGHTS_READ_TIMEOUT", 5.0)
@@ -144,6 +145,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A nudge that can't be delivered at once is dropped: beat comes round in seconds.
@@ -170,7 +172,7 @@ _BEATS = {
     },
 }
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
+    name: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for service in SERVICES
     for name, (task, seconds) in _BEATS.get(service, {}).items()
 }

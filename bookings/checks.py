@@ -55,9 +55,10 @@ def check_times(**kwargs: Any) -> list[CheckMessage]:
                 settings.EXPIRY_SWEEP_SECONDS,
                 settings.RECONCILE_SECONDS,
                 settings.OUTBOX_SECONDS,
+                settings.AUDIT_SECONDS,
             )
-            > 0,
-            "EXPIRY_SWEEP_SECONDS, RECONCILE_SECONDS and OUTBOX_SECONDS must be above 0.",
+            >= 1,
+            "EXPIRY_SWEEP_SECONDS, RECONCILE_SECONDS, OUTBOX_SECONDS, AUDIT_SECONDS: 1 or more.",
         ),
     ]
     return [
