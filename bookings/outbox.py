@@ -20,6 +20,7 @@ from django.utils import timezone
 from bookings import clients, errors, moves
 from bookings.models import OutboxMessage, PaymentAttempt
 from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
+from common.breaker import CircuitBreaker
 from common.database import ClockTimestamp
 from common.errors import ServiceUnavailable
 from common.http import longest_call
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 RELEASE_BATCH = 500  # holds released in one call
 LONGEST_PAUSE = 20.0  # seconds between two tries: all settles within a minute of a service's return
 TRIES_TO_DEATH = 8  # refusals without a meaning; time-outs never kill a message
+
+# A broker that hangs would cost each request its time-out.
+broker = CircuitBreaker(failures_to_open=1, open_seconds=5)
 
 
 def claim_seconds() -> float:
@@ -71,9 +75,13 @@ def retry(messages: QuerySet[OutboxMessage]) -> int:
 
 
 def _send_nudge() -> None:
+    if not broker.allows():
+        return
     try:
         current_app.send_task("bookings.relay_outbox", queue="bookings", expires=10)
+        broker.succeeded()
     except Exception as error:  # whatever the broker's trouble is, the rows are safe
+        broker.failed()
         logger.warning("the relay was not woken: %s", error)
 
 

@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from bookings import clients
 from bookings.models import Booking
+from common.breaker import CircuitBreaker
 from tests.bookings.others import FLIGHT, OtherServices
 
 
@@ -38,6 +39,7 @@ def others() -> Iterator[OtherServices]:
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the tasks that were sent; no worker runs in these tests."""
     sent: list[str] = []
+    monkeypatch.setattr("bookings.outbox.broker", CircuitBreaker())
     monkeypatch.setattr(
         "bookings.outbox.current_app.send_task", lambda name, **kwargs: sent.append(name)
     )
