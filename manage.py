@@ -10,7 +10,7 @@ def load_local_stack() -> None:
     """Take the settings that `manage.py stack` wrote, wherever the environment gives none.
 
     So that `manage.py audit` in a second terminal talks to the running stack. The file lies in
-    DATA_DIR (.seathold), is never shipped, and is not read by the web server or the workers.
+    DATA_DIR (.seathold) and is never shipped; a container keeps its generated secrets in one, too.
     """
     data_dir = os.environ.get("DATA_DIR") or Path(__file__).resolve().parent / ".seathold"
     try:
