@@ -1,6 +1,8 @@
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from bookings import outbox, services
 from bookings.models import AuditRun, Booking, OutboxMessage, PaymentAttempt
@@ -77,6 +79,12 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("bookings.change_outboxmessage")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        waits = f"The longest-waiting message is {outbox.oldest_wait().total_seconds():.0f} s old"
+        return super().changelist_view(request, {"title": waits, **(extra_context or {})})
 
     @admin.action(description="Try dead letters again", permissions=["retry"])
     def try_again(self, request: HttpRequest, letters: QuerySet[OutboxMessage]) -> None:

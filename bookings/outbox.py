@@ -14,7 +14,7 @@ from typing import cast
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
 from bookings import clients, errors, moves
@@ -63,6 +63,12 @@ def capture_at_once(attempt: PaymentAttempt) -> None:
     message = OutboxMessage.objects.filter(attempt=attempt, kind=OutboxKind.CAPTURE).first()
     if message is not None:
         _deliver(message, _capture)
+
+
+def oldest_wait() -> timedelta:
+    """How long the longest-waiting message waits already, dead letters included; 0 if none does."""
+    oldest = OutboxMessage.objects.aggregate(created_at=Min("created_at"))["created_at"]
+    return timezone.now() - oldest if oldest else timedelta(0)
 
 
 def retry(messages: QuerySet[OutboxMessage]) -> int:

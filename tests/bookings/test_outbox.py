@@ -200,6 +200,13 @@ def test_an_attempt_taken_back_is_voided_by_its_key(
     assert others.sent(VOID) == [{"idempotencyKey": str(attempt.provider_key)}]
 
 
+def test_the_outbox_says_how_long_its_oldest_message_waits(booking: Booking) -> None:
+    assert outbox.oldest_wait() == timedelta(0)
+    services.cancel(booking_id=booking.pk)
+    OutboxMessage.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    assert timedelta(minutes=5) <= outbox.oldest_wait() < timedelta(minutes=6)
+
+
 def test_without_a_broker_the_change_of_state_stands(
     booking: Booking, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
 ) -> None:

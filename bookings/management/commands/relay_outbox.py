@@ -17,7 +17,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         told = sum(until_nothing_is_left(outbox.relay))
-        self.stdout.write(f"{told} messages dealt with.")
+        waiting = OutboxMessage.objects.count()
+        self.stdout.write(
+            f"{told} messages dealt with, {waiting} left; "
+            f"the oldest waits {outbox.oldest_wait().total_seconds():.0f} s."
+        )
         failed = OutboxMessage.objects.exclude(last_error="")
         dead = failed.filter(dead_at__isnull=False).count()
         if failed.exists():
