@@ -10,7 +10,7 @@ PRODUCTION := SECURE=1 DEBUG=0 ALLOWED_HOSTS=seathold.example \
 	SERVICE_SECRETS=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check lint check-django check-services clean
+.PHONY: help install run demo test model check lint check-django check-services clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ demo: $(INSTALLED) ## Play the main job against real processes, and audit it
 test: $(INSTALLED) ## Run all tests: the unit tests, then the system tests
 	$(BIN)/pytest -n 2 -m "not system"
 	$(BIN)/pytest -m system
+
+model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 1 GB of memory
+	@$(BIN)/python -m model table
+	@$(BIN)/python -m model table --large
 
 check: lint check-django check-services ## Run every check that is not a test
 
