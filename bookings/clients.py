@@ -129,7 +129,7 @@ class FlightsClient(ServiceClient):
         status, body = self.service.call("POST", path)
         if status == 200:
             return
-        if body.get("code") in ("hold_released", "hold_not_found"):
+        if body.get("code") in ("hold_released", "hold_not_found", "flight_not_found"):
             raise errors.HoldGone
         raise self.unexpected(status, body)
 

@@ -106,18 +106,20 @@ def _claim(kinds: list[OutboxKind], limit: int) -> list[OutboxMessage]:
 
 def _relay_releases() -> int:
     messages = _claim([OutboxKind.RELEASE], RELEASE_BATCH)
-    if not messages:
-        return 0
-    ids = [message.pk for message in messages]
-    claimed = OutboxMessage.objects.filter(pk__in=ids)
-    holds = claimed.values_list("booking__flight_id", "booking__reference")
+    return _release(messages) if messages else 0
+
+
+def _release(messages: list[OutboxMessage]) -> int:
+    claimed = OutboxMessage.objects.filter(pk__in=[message.pk for message in messages])
     try:
-        clients.flights().release(holds)
+        clients.flights().release(claimed.values_list("booking__flight_id", "booking__reference"))
     except ServiceUnavailable as error:
+        if error.definite and len(messages) > 1:
+            return sum(_release([message]) for message in messages)  # one of them is to blame
         _try_later(messages, error)
-        return 0
+        return len(messages) if error.definite else 0
     claimed.delete()
-    return len(ids)
+    return len(messages)
 
 
 def _relay_money() -> int:

@@ -100,6 +100,22 @@ def test_a_message_that_is_refused_again_and_again_dies_and_can_be_revived(
     assert outbox.relay() == 1
 
 
+def test_one_release_that_is_refused_does_not_hold_up_the_others(
+    make_booking: Callable[..., Booking], others: OtherServices
+) -> None:
+    bad, good = make_booking(), make_booking()
+    for booking in (bad, good):
+        services.cancel(booking_id=booking.pk)
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        refused = str(bad.reference) in request.body.decode()
+        return (400, {}, '{"code": "nonsense"}') if refused else (200, {}, '{"released": 1}')
+
+    others.mock.add_callback("POST", RELEASE, answer)
+    outbox.relay()
+    assert OutboxMessage.objects.get().booking == bad
+
+
 def test_a_claimed_message_is_left_alone_until_its_claim_runs_out(
     booking: Booking, others: OtherServices
 ) -> None:

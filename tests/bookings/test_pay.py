@@ -120,7 +120,9 @@ def test_when_flights_does_not_answer_the_confirm_the_outcome_stays_open(
     assert others.sent(CAPTURE) == []
 
 
-@pytest.mark.parametrize(("code", "status"), [("hold_released", 409), ("hold_not_found", 404)])
+@pytest.mark.parametrize(
+    ("code", "status"), [("hold_released", 409), ("hold_not_found", 404), ("flight_not_found", 404)]
+)
 def test_lost_seats_cancel_the_booking_and_void_the_money(
     pay: Callable[..., Any], booking: Booking, others: OtherServices, code: str, status: int
 ) -> None:
