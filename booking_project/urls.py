@@ -6,8 +6,12 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from common import health, problems
+from common.root import ApiRoot
 
-api: list[URLPattern | URLResolver] = [path("auth/", include("accounts.urls"))]
+api: list[URLPattern | URLResolver] = [
+    path("", ApiRoot.as_view(), name="root"),
+    path("auth/", include("accounts.urls")),
+]
 api += [path("", include(f"{service}.urls")) for service in settings.SERVICES]
 api += [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
