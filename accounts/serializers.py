@@ -1,11 +1,26 @@
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
 
 from accounts.models import User
 from common.wire import ModelSerializer, Serializer, UtcDateTimeField
+
+NAME_TAKEN = "A user with that username already exists."
+
+
+class UsernameField(serializers.CharField):
+    """A name as it is stored: however a keyboard composes its characters, it is one name (NFKC)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=150, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        return name if len(name) > 150 else User.normalize_username(name)
 
 
 class UserSerializer(ModelSerializer):
@@ -24,6 +39,12 @@ class SessionSerializer(Serializer):
 
 
 class RegisterSerializer(ModelSerializer):
+    username = UsernameField(
+        validators=[
+            UnicodeUsernameValidator(),
+            UniqueValidator(User.objects.all(), message=NAME_TAKEN),
+        ]
+    )
     password = serializers.CharField(max_length=128, write_only=True, trim_whitespace=False)
     email = serializers.EmailField(max_length=254)
 
@@ -40,5 +61,5 @@ class RegisterSerializer(ModelSerializer):
 
 
 class LoginSerializer(Serializer):
-    username = serializers.CharField(max_length=150)
+    username = UsernameField()
     password = serializers.CharField(max_length=128, trim_whitespace=False)

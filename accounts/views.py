@@ -10,7 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from accounts.serializers import LoginSerializer, RegisterSerializer, SessionSerializer
+from accounts.serializers import (
+    NAME_TAKEN,
+    LoginSerializer,
+    RegisterSerializer,
+    SessionSerializer,
+)
 
 
 def open_session(user: User) -> dict[str, object]:
@@ -32,8 +37,7 @@ class RegisterView(APIView):
         try:
             user = User.objects.create_user(**form.validated_data)
         except IntegrityError as error:  # two at once with one name: the other was first
-            taken = {"username": ["A user with that username already exists."]}
-            raise ValidationError(taken, code="unique") from error
+            raise ValidationError({"username": [NAME_TAKEN]}, code="unique") from error
         return Response(open_session(user), status=201)
 
 

@@ -1,5 +1,6 @@
 """Settings without which nothing may start. Each service adds its own (`<service>/checks.py`)."""
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +28,7 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
                 id="common.E001",
             )
         )
-    if not settings.SECRET_KEY:
+    if not _has_secret_key():
         errors.append(Error("SECRET_KEY is not set.", id="common.E002"))
     if not settings.SERVICE_SECRETS:
         errors.append(
@@ -36,8 +37,14 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
                 id="common.E003",
             )
         )
-    elif any(len(secret) < 16 for secret in settings.SERVICE_SECRETS):
-        errors.append(Error("Each of SERVICE_SECRETS needs 16 characters.", id="common.E004"))
+    elif not all(re.fullmatch(r"[\x21-\x7e]{16,}", secret) for secret in settings.SERVICE_SECRETS):
+        errors.append(
+            Error(
+                "Each of SERVICE_SECRETS needs 16 characters or more, visible ASCII only.",
+                hint="They travel in a header: no spaces after the commas, no end of line.",
+                id="common.E004",
+            )
+        )
     if not settings.SERVICES or set(settings.SERVICES) - KNOWN_SERVICES:
         errors.append(
             Error(
@@ -46,3 +53,10 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+def _has_secret_key() -> bool:
+    try:
+        return bool(settings.SECRET_KEY)
+    except ImproperlyConfigured:  # what Django raises where it is empty
+        return False

@@ -56,6 +56,12 @@ class ServiceUnavailable(SeatholdError):
         super().__init__(detail, **members)
 
 
+class BodyTooLarge(SeatholdError):
+    status_code = 413
+    code = "body_too_large"
+    title = "The body is larger than we read."
+
+
 class IdempotencyKeyMissing(SeatholdError):
     status_code = 400
     code = "idempotency_key_missing"

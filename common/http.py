@@ -106,7 +106,7 @@ class ServiceSession:
             raise self.unavailable
         try:
             body = response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.unavailable from error
         if not isinstance(body, dict):
             raise self.unavailable

@@ -7,17 +7,22 @@ that asked for it.
 import logging
 import sys
 from collections.abc import Iterator
+from traceback import walk_tb
 from typing import Any
+from urllib.parse import quote
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from rest_framework import exceptions
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from common.errors import NotFound, SeatholdError, ServiceUnavailable
+from common.errors import BodyTooLarge, NotFound, SeatholdError, ServiceUnavailable
 from common.request_id import current_request_id
 from common.wire import camelize
 
@@ -62,13 +67,7 @@ def of_error(error: SeatholdError) -> dict[str, Any]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: any exception as a problem document, unknown ones left to Django."""
-    if isinstance(error, Http404):
-        error = NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
-    elif isinstance(error, OperationalError | InterfaceError):
-        logger.error("database: %s", error)
-        error = ServiceUnavailable("The database can't be reached, or is too busy.")
+    error = _translate(error)
     if isinstance(error, SeatholdError):
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
         body = of_error(error)
@@ -78,7 +77,43 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     else:
         return None
     set_rollback()
-    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+    content_type = _settle_content_type(context["request"])
+    return Response(body, status=body["status"], headers=headers, content_type=content_type)
+
+
+def _translate(error: Exception) -> Exception:
+    """Errors of Django and of the database, and bodies that can't be read, as ours or DRF's."""
+    if isinstance(error, Http404):
+        return NotFound()
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("database: %s", error)
+        return ServiceUnavailable("The database can't be reached, or is too busy.")
+    if isinstance(error, RequestDataTooBig):
+        return BodyTooLarge()
+    if isinstance(error, UnreadablePostError):
+        return exceptions.ParseError("The body broke off.")
+    if isinstance(error, RecursionError) and _while_parsing(error):
+        return exceptions.ParseError("The JSON is nested too deep.")
+    return error
+
+
+def _while_parsing(error: Exception) -> bool:
+    """Whether the client's JSON is to blame, and not a loop of ours."""
+    frames = walk_tb(error.__traceback__)
+    return any(frame.f_code is JSONParser.parse.__code__ for frame, _ in frames)
+
+
+def _settle_content_type(request: Request) -> str | None:
+    """JSON, whatever else the view can render; only the browsable page stays as it is."""
+    renderer = getattr(request, "accepted_renderer", None)  # none yet when negotiation failed
+    if isinstance(renderer, BrowsableAPIRenderer):
+        return None
+    if not isinstance(renderer, JSONRenderer):
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
+    return CONTENT_TYPE
 
 
 def _headers_of(error: exceptions.APIException) -> dict[str, str]:
@@ -105,20 +140,36 @@ def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
 
 def _faults(details: Any, pointer: str = "#") -> Iterator[dict[str, str]]:
     """Flatten DRF's nested details to one entry a fault, with a JSON pointer (RFC 6901)."""
-    if isinstance(details, dict) and set(details) == {"message", "code"}:
-        yield {"pointer": pointer, "code": details["code"], "detail": str(details["message"])}
+    if _is_fault(details):
+        detail = _printable(str(details["message"]))
+        yield {"pointer": pointer, "code": details["code"], "detail": detail}
     elif isinstance(details, dict):
         for name, inner in details.items():
             step = "" if name == "non_field_errors" else "/" + _escape(str(name))
             yield from _faults(inner, pointer + step)
     else:
-        nested = any(set(inner) != {"message", "code"} for inner in details)
+        nested = not all(map(_is_fault, details))
         for index, inner in enumerate(details):
             yield from _faults(inner, f"{pointer}/{index}" if nested else pointer)
 
 
+def _is_fault(details: Any) -> bool:
+    """One fault, and not two fields that are called `message` and `code`."""
+    return (
+        isinstance(details, dict)
+        and set(details) == {"message", "code"}
+        and isinstance(details["message"], str)
+    )
+
+
 def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    """A step of a pointer in a URI's fragment: RFC 6901, 3 and 6."""
+    return quote(name.replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@", errors="replace")
+
+
+def _printable(text: str) -> str:
+    """JSON can bring halves of characters (`\\ud800`), which we could not send back."""
+    return text.encode(errors="replace").decode()
 
 
 def wants_html(request: HttpRequest) -> bool:

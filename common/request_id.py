@@ -10,7 +10,7 @@ from celery import signals
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Request-ID"
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
 
 

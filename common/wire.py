@@ -148,6 +148,8 @@ class AmountField(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str | int) or isinstance(data, bool):
             self.fail("invalid")  # a JSON fraction has already lost its exactness
+        if isinstance(data, str) and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", data):
+            self.fail("invalid")  # Decimal takes "1_000" and "1e3", too
         return super().to_internal_value(data)
 
     def get_attribute(self, instance: Any) -> Any:
