@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CommonConfig(AppConfig):
@@ -8,4 +8,5 @@ class CommonConfig(AppConfig):
     def ready(self) -> None:
         from common import checks, database  # noqa: F401  (importing registers the checks)
 
+        pre_migrate.connect(database.unbound_migrations, sender=self)
         post_migrate.connect(database.set_role_timeouts, sender=self)
