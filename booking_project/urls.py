@@ -15,7 +15,11 @@ api: list[URLPattern | URLResolver] = [
 api += [path("", include(f"{service}.urls")) for service in settings.SERVICES]
 api += [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None),
+        name="docs",
+    ),
     path("problems/<slug:code>/", problems.explain, name="problem"),
 ]
 
