@@ -1,7 +1,7 @@
 """What lists may be asked: query parameters, checked like any other input."""
 
 import re
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -79,17 +79,22 @@ class SortField(serializers.CharField):
         return (*ordering, "-id" if ordering[-1].startswith("-") else "id")
 
 
-class LocalTimeField(serializers.TimeField):
+class LocalTimeField(serializers.RegexField):
+    """`06:30` as a time of day."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            input_formats=["%H:%M"],
+            r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z",
             error_messages={"invalid": "A time of day is HH:MM, as in 06:30."},
             **kwargs,
         )
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return time.fromisoformat(super().run_validation(data))
+
 
 class DayField(serializers.DateField):
-    """A calendar day of the years that we plan for."""
+    """A calendar day of this century, for years that clocks everywhere can show."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -97,10 +102,9 @@ class DayField(serializers.DateField):
         )
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        day = super().run_validation(data)
-        if not 2000 <= day.year < 2100:
-            raise ValidationError("Ask for a day of this century.", code="out_of_range")
-        return day
+        if isinstance(data, str) and not re.match(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}\Z", data):
+            self.fail("invalid")  # Python reads 20261224 and 2026-W52-4, too
+        return super().run_validation(data)
 
 
 class FlightFilters(FilterSerializer):
@@ -200,11 +204,12 @@ def cheapest_of_month(flights: FlightQuerySet, wanted: dict[str, Any]) -> Flight
     """
     zone = departure_zone(wanted["trips"], flights.db)
     departure, arrival = wanted["trips"]
+    begin, end = wanted["month"]
     return (
         flights.bookable()
         .filter(departure_airport=departure, arrival_airport=arrival)
         .filter(remaining_seats__gte=wanted["travellers"])
-        .departing_within(*wanted["month"], zone)
+        .departing_within(begin, end, zone)
         .cheapest_by_day(zone)
     )
 

@@ -113,10 +113,10 @@ class AirportViewSet(CatalogueViewSet):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """All airports by code, or those that `q` finds, best match first."""
         wanted = filters.AirportFilters.read(request)
-        airports = self.get_queryset()
+        airports = Airport.objects.select_related("city")
         if "q" in wanted:
             airports = airports.found_by(wanted["q"])
-            self.ordering = ("rank", "code")
+            self.ordering = ("rank", "unserved", "code")
         page = self.paginate_queryset(airports)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -159,7 +159,7 @@ class FlightViewSet(CatalogueViewSet):
         """Search flights. Answers those that can be booked, by departure time."""
         wanted = filters.FlightFilters.read(request)
         self.ordering = wanted["sort"]
-        flights = Flight.objects.for_search().with_details()
+        flights = Flight.objects.for_search().with_shared_details()
         page = self.paginate_queryset(filters.matching(flights, wanted))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -216,6 +216,7 @@ class FlightHoldViewSet(GenericViewSet):
     permission_classes = [IsService]
     serializer_class = serializers.HeldSeatsSerializer
     queryset = SeatHold.objects.none()
+    metadata_class = None  # OPTIONS would look for one hold by its flight
 
     @extend_schema(
         request=serializers.HoldRequestSerializer,
