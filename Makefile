@@ -10,7 +10,7 @@ PRODUCTION := SECURE=1 DEBUG=0 ALLOWED_HOSTS=seathold.example \
 	SERVICE_SECRETS=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test model check lint check-django check-services clean
+.PHONY: help install run demo test model bench-search check lint check-django check-services clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(INSTALLED) ## Run all tests: the unit tests, then the system tests
 model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 1 GB of memory
 	@$(BIN)/python -m model table
 	@$(BIN)/python -m model table --large
+
+bench-search: $(INSTALLED) ## Measure search as the catalogue grows (SIZES="10000 1000000")
+	@exec $(BIN)/python -m bench.search --sizes $(or $(SIZES),10000 1000000 10000000)
 
 check: lint check-django check-services ## Run every check that is not a test
 

@@ -88,6 +88,10 @@ if DATABASES:
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {"connect_timeout": 3},
     }
+if DATABASES and "REPLICA_DATABASE_URL" in env.ENVIRON:  # searches read it; holds never do
+    DATABASES["replica"] = (
+        DATABASES["default"] | env.db("REPLICA_DATABASE_URL") | {"TEST": {"MIRROR": "default"}}
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Set on the database role after migrate (session options don't survive PgBouncer).
 LOCK_TIMEOUT_SECONDS = env.float("LOCK_TIMEOUT_SECONDS", 3.0)

@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -40,7 +41,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """
         return self.filter(
             status=BookingStatus.INITIATED,
-            payment_deadline__lte=ClockTimestamp(),
+            payment_deadline__lte=Now(),  # unlike clock_timestamp(), an index can begin at it
             paying_since__isnull=True,
         )
 
@@ -185,7 +186,7 @@ class PaymentAttempt(models.Model):
 class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
     def due(self) -> "OutboxQuerySet":
         """What a relay should try now, by the database's clock, longest waiting first."""
-        return self.filter(dead_at__isnull=True, due_at__lte=ClockTimestamp()).order_by("due_at")
+        return self.filter(dead_at__isnull=True, due_at__lte=Now()).order_by("due_at")
 
 
 class OutboxMessage(models.Model):

@@ -24,7 +24,7 @@ from django.utils import timezone
 from bookings import clients, errors, moves, outbox
 from bookings.models import Booking, OutboxMessage, PaymentAttempt
 from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
-from common.database import ClockTimestamp, database_clock
+from common.database import database_clock
 from common.errors import IdempotencyKeyReused, RequestInFlight, ServiceUnavailable
 from common.money import format_amount
 
@@ -379,7 +379,7 @@ def unfinished_attempts() -> QuerySet[PaymentAttempt]:
     """Attempts that are PROCESSING for longer than any request to pay lives."""
     lease = timedelta(seconds=settings.PAY_LEASE_SECONDS)
     return PaymentAttempt.objects.filter(
-        status=AttemptStatus.PROCESSING, created_at__lte=ClockTimestamp() - lease
+        status=AttemptStatus.PROCESSING, created_at__lte=Now() - lease
     ).select_related("booking")
 
 

@@ -12,7 +12,7 @@ from psycopg2 import sql
 class ClockTimestamp(Func):
     """The database's wall clock as an expression: when the row is looked at, in UTC.
 
-    Django's `Now()` is the start of the transaction, which may lie before a wait for a lock.
+    Django's `Now()` is when the statement began, which may lie before a wait for a lock.
     """
 
     function = "clock_timestamp"

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Now
 
@@ -64,7 +64,7 @@ def hold_seats(
         )
     Flight.objects.filter(pk=flight.pk).update(remaining_seats=F("remaining_seats") - no_of_seats)
     flight.remaining_seats -= no_of_seats
-    hold = SeatHold.objects.create(
+    hold = SeatHold(
         reference=reference,
         flight=flight,
         no_of_seats=no_of_seats,
@@ -72,6 +72,10 @@ def hold_seats(
         currency=flight.currency,
         expires_at=expires_at,
     )
+    try:
+        hold.save(force_insert=True)
+    except IntegrityError as error:  # at this moment it was used for another flight
+        raise errors.HoldConflict from error
     return HeldSeats(hold, flight, created=True)
 
 

@@ -25,7 +25,6 @@ from django.db.models import (
 from django.db.models.functions import Cast, Concat, Now, Substr, TruncDate
 from django.utils import timezone
 
-from common.database import ClockTimestamp
 from common.money import CURRENCIES, is_exact
 from flights.states import HoldStatus, ShownStatus
 
@@ -430,7 +429,8 @@ class SeatHoldQuerySet(models.QuerySet["SeatHold"]):
 
     def expired(self) -> "SeatHoldQuerySet":
         """Holds that nobody confirmed in time. CONFIRMED ones never expire."""
-        return self.filter(status=HoldStatus.HELD, expires_at__lte=ClockTimestamp())
+        # Now() is when the statement began: an index can begin at it, and it is never too late.
+        return self.filter(status=HoldStatus.HELD, expires_at__lte=Now())
 
 
 class SeatHold(models.Model):
