@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from common import health, problems
@@ -23,7 +24,10 @@ api += [
     path("problems/<slug:code>/", problems.explain, name="problem"),
 ]
 
+admin.site.site_header = admin.site.site_title = "Seathold"
+
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs")),
     path("api/v1/", include(api)),
     path("admin/", admin.site.urls),
     path("api-auth/", include("rest_framework.urls")),

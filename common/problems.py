@@ -35,7 +35,7 @@ TITLES = {
     "validation_error": "Some of what was sent is not valid.",
     "parse_error": "The body is not well-formed JSON.",
     "not_authenticated": "Log in first, and send your token.",
-    "authentication_failed": "This token or secret is not valid.",
+    "authentication_failed": "These credentials are not valid.",
     "permission_denied": "You may not do this.",
     "method_not_allowed": "This resource does not take this method.",
     "not_acceptable": "We answer in JSON.",

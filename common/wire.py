@@ -46,18 +46,27 @@ class WireMixin:
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            writable = {name for name, field in self.fields.items() if not field.read_only}  # type: ignore[attr-defined]
-            unknown = [str(name) for name in data if name not in writable]
-            if unknown:
-                raise serializers.ValidationError(
-                    {name: ["This field is not known here."] for name in unknown}, code="unknown"
-                )
-        return super().to_internal_value(data)  # type: ignore[misc]
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)  # type: ignore[misc]
+        writable = {name for name, field in self.fields.items() if not field.read_only}  # type: ignore[attr-defined]
+        faults: dict[str, Any] = {
+            str(name): [serializers.ErrorDetail("This field is not known here.", "unknown")]
+            for name in data
+            if name not in writable
+        }
+        try:
+            value = super().to_internal_value(data)  # type: ignore[misc]
+        except serializers.ValidationError as error:
+            faults |= error.detail if isinstance(error.detail, dict) else {}
+            raise serializers.ValidationError(faults) from error
+        if faults:
+            raise serializers.ValidationError(faults)
+        return value
 
 
+# No docstrings here: they would describe whatever is derived from these in the API's schema.
 class Serializer(WireMixin, serializers.Serializer):
-    """A plain serializer on the wire."""
+    pass
 
 
 class FilterSerializer(Serializer):
@@ -84,7 +93,7 @@ class FilterSerializer(Serializer):
 
 
 class ModelSerializer(WireMixin, serializers.ModelSerializer):
-    """A model serializer on the wire."""
+    pass
 
 
 class StrictIntegerField(serializers.IntegerField):

@@ -27,7 +27,7 @@ class TripField(serializers.RegexField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             r"^[A-Z]{3}-[A-Z]{3}\Z",
-            error_messages={"invalid": "A trip is two IATA codes, as in DEL-BOM."},
+            error_messages={"invalid": "A trip is two IATA codes in capitals, as in DEL-BOM."},
             **kwargs,
         )
 

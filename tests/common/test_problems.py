@@ -299,7 +299,10 @@ GOOD = {"passengers": [{"firstName": "A"}], "seatIds": [1], "contact": {"firstNa
         ({"\ud800": 1}, {("#/%3F", "unknown")}),
         ({"": 1}, {("#/", "unknown")}),
         ({"message": 1, "code": 1}, {("#/message", "unknown"), ("#/code", "unknown")}),
-        ({"contact": {"message": 1}}, {("#/contact/message", "unknown")}),
+        (
+            {"contact": {"message": 1}},
+            {("#/contact/message", "unknown"), ("#/contact/firstName", "required")},
+        ),
     ],
 )
 def test_pointers_lead_to_every_fault(

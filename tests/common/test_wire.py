@@ -85,9 +85,13 @@ def test_unknown_and_read_only_fields_are_refused_by_name(name: str) -> None:
 
 
 def test_all_unknown_fields_are_named_at_once_and_nested_ones_too() -> None:
-    assert faults_of({"a": 1, "b": 2}) == {"a": ["unknown"], "b": ["unknown"]}
+    assert faults_of({"noOfSeats": 1, "a": 1, "b": 2}) == {"a": ["unknown"], "b": ["unknown"]}
     seats = [{"rowNumber": 1}, {"rowNumber": 2, "row_number": 2}]
     assert faults_of({"noOfSeats": 1, "seats": seats})["seats"][1] == {"row_number": ["unknown"]}
+
+
+def test_unknown_fields_and_wrong_values_are_named_together() -> None:
+    assert faults_of({"noOfSeats": "two", "a": 1}) == {"a": ["unknown"], "noOfSeats": ["invalid"]}
 
 
 def test_a_hook_that_would_never_run_stops_its_class() -> None:

@@ -18,10 +18,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         told = sum(until_nothing_is_left(outbox.relay))
         waiting = OutboxMessage.objects.count()
-        self.stdout.write(
-            f"{told} messages dealt with, {waiting} left; "
-            f"the oldest waits {outbox.oldest_wait().total_seconds():.0f} s."
-        )
+        oldest = f"; the oldest waits {outbox.oldest_wait().total_seconds():.0f} s"
+        self.stdout.write(f"{told} messages dealt with, {waiting} left{oldest if waiting else ''}.")
         failed = OutboxMessage.objects.exclude(last_error="")
         dead = failed.filter(dead_at__isnull=False).count()
         if failed.exists():

@@ -9,6 +9,13 @@ from django.utils import timezone
 from flights import schedule
 
 
+def a_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, as in 2026-12-24") from None
+
+
 class Command(BaseCommand):
     help = (
         "Make a plausible schedule between real airports. The same seed, days and airports make "
@@ -25,7 +32,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=_count(0, 2**31 - 1), default=0, help="default: 0")
         parser.add_argument(
-            "--begin", type=date.fromisoformat, help="the first day, YYYY-MM-DD (default: tomorrow)"
+            "--begin", type=a_day, help="the first day, YYYY-MM-DD (default: tomorrow)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -34,7 +34,10 @@ class Command(BaseCommand):
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
             accounts = load_accounts()
             flights = load_flights()
-        self.stdout.write(f"Demo data: {accounts} accounts and {flights} flights added.")
+        if accounts or flights:
+            self.stdout.write(f"Demo data: {accounts} accounts and {flights} flights added.")
+        else:
+            self.stdout.write("Demo data is there already.")
 
 
 def load_accounts() -> int:

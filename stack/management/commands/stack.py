@@ -118,6 +118,7 @@ class Stack:
         control = None
         if self.control_fd is not None:
             control = Control(socket.socket(fileno=self.control_fd), supervisor)
+        print("Starting (Ctrl-C stops it) …", flush=True)
         environ = self._environment(supervisor, ports)
         write_env(self.data.env_file, _shared(environ))
         if self.servers_only:
