@@ -42,7 +42,6 @@ class BookingAdmin(ReadOnlyAdmin):
     search_fields = ("locator", "=reference", "=flight_id", "user__username", "=user__email")
     search_help_text = "Locator, reference, flight id, user name or e-mail"
     list_select_related = ("user",)
-    date_hierarchy = "created_at"
     inlines = (PaymentAttemptInline, OutboxInline)
     actions = ("cancel_bookings",)
 

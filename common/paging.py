@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DataError
 from django.db.models import BooleanField, F, Field, Func, Q, Value
 from django.utils.timezone import is_naive
 from rest_framework.exceptions import ValidationError
@@ -42,7 +43,10 @@ class KeysetPagination(BasePagination):
         if cursor is not None:
             fields = [_field_of(queryset, name.lstrip("-")) for name in ordering]
             queryset = queryset.filter(_beyond(ordering, fields, cursor["k"]))
-        rows = list(queryset.order_by(*ordering)[: limit + 1])
+        try:
+            rows = list(queryset.order_by(*ordering)[: limit + 1])
+        except DataError as error:  # keys that were made up, and that PostgreSQL can't compare
+            raise _foreign_cursor() from error
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -110,9 +114,7 @@ class KeysetPagination(BasePagination):
             RecursionError,
             DjangoValidationError,
         ) as error:
-            raise ValidationError(
-                {"cursor": ["This cursor does not belong to this list and sort."]}, code="invalid"
-            ) from error
+            raise _foreign_cursor() from error
         return cursor
 
     def _link(self, direction: str, edge: list[Any]) -> str | None:
@@ -131,6 +133,12 @@ class _ExactEncoder(DjangoJSONEncoder):
 
     def default(self, o: Any) -> Any:
         return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
+
+
+def _foreign_cursor() -> ValidationError:
+    return ValidationError(
+        {"cursor": ["This cursor does not belong to this list and sort."]}, code="invalid"
+    )
 
 
 def _turn(key: str) -> str:

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -57,8 +58,20 @@ class SeatHoldInline(ReadOnlyInline):
     ordering = ("-created_at",)
 
 
+class FlightForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any] | None:
+        """An airplane with too few seats is the airplane's fault: the seats are not in the form."""
+        cleaned = super().clean()
+        airplane = self.cleaned_data.get("airplane")
+        fixed = "total_seats" not in self.fields
+        if fixed and airplane and airplane.capacity < self.instance.total_seats:
+            self.add_error("airplane", f"It has {airplane.capacity} seats: too few.")
+        return cleaned
+
+
 @admin.register(Flight)
 class FlightAdmin(admin.ModelAdmin):
+    form = FlightForm
     list_display = (
         "flight_number",
         "departure_airport_id",

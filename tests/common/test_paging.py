@@ -197,6 +197,8 @@ GOOD = ["2026-12-01T00:00:00+00:00", "4000", "UK1", 1]
         cursor_of({"d": "n", "o": KEYS, "k": ["soon", *GOOD[1:]]}),
         cursor_of({"d": "n", "o": KEYS, "k": ["2026-12-01T00:00:00", *GOOD[1:]]}),
         cursor_of({"d": "n", "o": KEYS, "k": [GOOD[0], "NaN", *GOOD[2:]]}),
+        cursor_of({"d": "n", "o": KEYS, "k": ["0001-01-01T00:00:00+23:59", *GOOD[1:]]}),
+        cursor_of({"d": "n", "o": KEYS, "k": [GOOD[0], "1e999999", *GOOD[2:]]}),
         cursor_of({"d": "n", "o": KEYS, "k": [*GOOD[:2], "\0", 1]}),
         cursor_of({"d": "n", "o": KEYS, "k": [*GOOD[:2], "\ud800", 1]}),
         cursor_of({"d": "n", "o": KEYS, "k": [*GOOD[:3], None]}),

@@ -97,6 +97,13 @@ def test_a_wrong_flight_is_refused_by_field(page: Client, flight: Flight) -> Non
     assert set(errors) == {"flight_number", "currency", "arrival_airport", "total_seats"}
 
 
+def test_an_airplane_that_is_too_small_is_refused_by_field(page: Client, flight: Flight) -> None:
+    small = Airplane.objects.create(model_number="ATR 72", capacity=70)
+    url = reverse("admin:flights_flight_change", args=[flight.pk])
+    answer = page.post(url, form(flight, airplane=small.pk))
+    assert answer.context["adminform"].form.errors == {"airplane": ["It has 70 seats: too few."]}
+
+
 def test_saving_a_form_keeps_the_seats_that_were_sold_meanwhile(
     page: Client, flight: Flight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
