@@ -52,6 +52,10 @@ class TooManyBookings(SeatholdError):
     retry_after = 600
 
 
+# What may be short because of an earlier copy of the same request.
+SHORTAGES = (SeatsUnavailable, TooManyUnpaidBookings, TooManyBookings)
+
+
 class FlightsUnavailable(ServiceUnavailable):
     code = "flights_unavailable"
     title = "The flights service can't be reached at the moment."

@@ -21,6 +21,7 @@ from bookings.serializers import (
     PaySerializer,
 )
 from common.idempotency import REPLAYED, key_parameter, read_key
+from common.wire import Serializer
 
 
 class BookingViewSet(ReadOnlyModelViewSet[Booking]):
@@ -65,9 +66,11 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
         try:
             with services.SeatsInHand(flight_id) as seats, transaction.atomic():
                 booking = services.initiate(seats=seats, key=key, **order)
-        except errors.KeyTaken:
-            booking = services.find_repeat(key=key, flight_id=flight_id, **order)
-            return answer(cast(Booking, booking), status=201, replayed=True)
+        except (errors.KeyTaken, *errors.SHORTAGES) as error:
+            # The same request may have been faster by a moment, and have taken what is short now.
+            if booking := services.find_repeat(key=key, flight_id=flight_id, **order):
+                return answer(booking, status=201, replayed=True)
+            raise error from None
         return answer(booking, status=201)
 
     @extend_schema(
@@ -87,6 +90,7 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
         """Cancel a booking; its seats go back, and its money if it was paid."""
+        read(Serializer, request)  # it takes no fields: one that is sent was meant for something
         return answer(services.cancel(booking_id=self.get_object().pk))
 
 

@@ -167,7 +167,8 @@ def change_flight(flight: Flight, **changes: Any) -> None:
 def cancel_flight(*, flight_id: int) -> Flight:
     """Close the flight for good: from here on nobody takes seats of it. Repeatable.
 
-    Holds that stand are left to their bookings. Raises FlightNotFound and FlightDeparted.
+    Holds that nobody has confirmed are released, so that nobody pays for them any more; confirmed
+    ones are left to their bookings. Raises FlightNotFound and FlightDeparted.
     """
     flight = _locked(flight_id)
     if flight.status == Flight.Status.CANCELLED:
@@ -176,6 +177,7 @@ def cancel_flight(*, flight_id: int) -> Flight:
         raise errors.FlightDeparted
     flight.status = Flight.Status.CANCELLED
     flight.save(update_fields=["status", "updated_at"])
+    _release(flight.holds.filter(status=HoldStatus.HELD))
     return flight
 
 

@@ -24,6 +24,15 @@ def test_cancelling_an_unpaid_booking_gives_its_seats_back(
     assert nudges == ["bookings.relay_outbox"]
 
 
+def test_fields_that_mean_nothing_when_cancelling_are_refused(
+    api: APIClient, booking: Booking
+) -> None:
+    answer = api.post(f"/api/v1/bookings/{booking.pk}/cancel/", {"refund": "all"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "#/refund")
+    booking.refresh_from_db()
+    assert booking.status == BookingStatus.INITIATED
+
+
 def test_cancelling_twice_answers_twice_and_does_it_once(api: APIClient, booking: Booking) -> None:
     cancel(api, booking)
     assert cancel(api, booking) == (200, "CANCELLED", "USER")

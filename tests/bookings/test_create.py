@@ -234,11 +234,9 @@ def test_a_key_whose_request_made_nothing_may_be_used_again(
     assert api.post(URL, ORDER, headers={"Idempotency-Key": "k1"}).status_code == 201
 
 
-def test_when_another_request_with_the_key_was_faster_its_booking_is_answered(
-    api: APIClient, others: OtherServices, make_booking: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    others.hold()
-    others.give_up()
+@pytest.fixture
+def late_winner(make_booking: Any, monkeypatch: pytest.MonkeyPatch) -> Booking:
+    """A booking under key k1 that is seen only when one looks a second time."""
     real, found = services.find_repeat, list[Booking | None]()
 
     def too_early_at_first(**order: Any) -> Booking | None:
@@ -246,11 +244,28 @@ def test_when_another_request_with_the_key_was_faster_its_booking_is_answered(
         return found[-1]
 
     monkeypatch.setattr(services, "find_repeat", too_early_at_first)
-    winner = make_booking(idempotency_key="k1")
+    booking: Booking = make_booking(idempotency_key="k1")
+    return booking
+
+
+def test_when_another_request_with_the_key_was_faster_its_booking_is_answered(
+    api: APIClient, others: OtherServices, late_winner: Booking
+) -> None:
+    others.hold()
+    others.give_up()
     answer = api.post(URL, ORDER, headers={"Idempotency-Key": "k1"})
-    assert (answer.status_code, answer.json()["id"]) == (201, winner.pk)
+    assert (answer.status_code, answer.json()["id"]) == (201, late_winner.pk)
     assert len(others.sent(HOLD, "DELETE")) == 1, "the loser gives its own hold up"
     assert Booking.objects.count() == 1
+
+
+def test_a_repeat_that_finds_no_seats_left_is_answered_with_the_booking_that_took_them(
+    api: APIClient, others: OtherServices, late_winner: Booking
+) -> None:
+    others.hold("seats_unavailable", 409)
+    answer = api.post(URL, ORDER, headers={"Idempotency-Key": "k1"})
+    assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (201, "true")
+    assert answer.json()["id"] == late_winner.pk
 
 
 def test_two_travellers_may_use_the_same_key(

@@ -303,13 +303,20 @@ def test_total_seats_never_fall_below_what_is_held(flight: Flight) -> None:
     assert seats_left(flight) == 150
 
 
-def test_cancelling_closes_a_flight_and_leaves_its_holds(flight: Flight) -> None:
-    first = hold(flight)
+def test_cancelling_closes_a_flight_and_leaves_the_holds_that_are_confirmed(
+    flight: Flight,
+) -> None:
+    unpaid, paid = hold(flight), hold(flight)
+    holds.confirm_hold(flight_id=flight.pk, reference=paid.reference)
     for _ in range(2):  # repeatable
         assert holds.cancel_flight(flight_id=flight.pk).status == "CANCELLED"
-    assert status_of(first) == HELD
+    assert (status_of(unpaid), status_of(paid)) == (RELEASED, CONFIRMED)
+    flight.refresh_from_db()
+    assert flight.total_seats - flight.remaining_seats == paid.no_of_seats
     with pytest.raises(errors.FlightClosed):
         hold(flight)
+    with pytest.raises(errors.HoldReleased):
+        holds.confirm_hold(flight_id=flight.pk, reference=unpaid.reference)
 
 
 def test_a_departed_flight_is_not_cancelled(flight: Flight) -> None:
