@@ -57,6 +57,7 @@ def servers(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
     with process:
         try:
             assert process.stdout
+            assert process.stdout.readline().startswith("Starting")
             assert process.stdout.readline().startswith("Ready")
             yield process
         finally:
