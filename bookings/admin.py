@@ -4,7 +4,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from bookings import outbox, services
+from bookings import cancelling, outbox
 from bookings.models import AuditRun, Booking, OutboxMessage, PaymentAttempt
 from common.admin import ReadOnlyAdmin, ReadOnlyInline
 from common.errors import SeatholdError
@@ -46,14 +46,14 @@ class BookingAdmin(ReadOnlyAdmin):
     actions = ("cancel_bookings",)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("bookings.change_booking")
+        return request.user.has_perm("bookings.cancel_any_booking")
 
     @admin.action(description="Cancel: seats and money go back", permissions=["cancel"])
     def cancel_bookings(self, request: HttpRequest, bookings: QuerySet[Booking]) -> None:
         cancelled = 0
         for booking in bookings:
             try:
-                services.cancel(booking_id=booking.pk)
+                cancelling.cancel(booking_id=booking.pk)
                 cancelled += 1
             except SeatholdError as error:
                 self.message_user(request, f"{booking.locator}: {error}", messages.WARNING)

@@ -24,13 +24,24 @@ from common.wire import to_wire_time
 logger = logging.getLogger(__name__)
 
 
+# How flights says that a hold was released, or never was.
+GONE = ("hold_released", "hold_not_found", "flight_not_found")
+
+
 @dataclass(frozen=True)
 class SoldSeats:
     """What the flights service sold: the price of one seat, and the flight as it was then."""
 
     price: Decimal
     currency: str
+    departure: datetime
     flight: dict[str, Any]
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> "SoldSeats":
+        flight = dict(body["flight"])
+        departure = datetime.fromisoformat(flight["departureTime"])
+        return cls(Decimal(body["price"]), str(body["currency"]), departure, flight)
 
 
 @dataclass(frozen=True)
@@ -109,8 +120,7 @@ class FlightsClient(ServiceClient):
         )
         if status in (200, 201):
             try:
-                price, currency = Decimal(body["price"]), str(body["currency"])
-                return SoldSeats(price, currency, dict(body["flight"]))
+                return SoldSeats.read(body)
             except (KeyError, TypeError, ValueError, InvalidOperation) as error:
                 raise self.unavailable from error
         match body.get("code"):
@@ -129,7 +139,7 @@ class FlightsClient(ServiceClient):
         status, body = self.service.call("POST", path)
         if status == 200:
             return
-        if body.get("code") in ("hold_released", "hold_not_found", "flight_not_found"):
+        if body.get("code") in GONE:
             raise errors.HoldGone
         raise self.unexpected(status, body)
 
@@ -139,6 +149,27 @@ class FlightsClient(ServiceClient):
         status, body = self.service.call("DELETE", path)
         if status != 204 and body.get("code") != "hold_confirmed":
             raise self.unexpected(status, body)
+
+    def shrink(self, *, flight_id: int, reference: UUID, no_of_seats: int) -> None:
+        """Let the hold keep no more than `no_of_seats`. Raises HoldGone when it has none left."""
+        path = f"/api/v1/flights/{flight_id}/holds/{reference}/shrink/"
+        status, body = self.service.call("POST", path, json={"noOfSeats": no_of_seats})
+        if status == 200:
+            return
+        if body.get("code") in GONE:
+            raise errors.HoldGone
+        raise self.unexpected(status, body)
+
+    def extend(self, *, flight_id: int, reference: UUID, expires_at: datetime) -> None:
+        """Let the hold expire not before `expires_at`. Raises HoldGone when its seats are lost."""
+        path = f"/api/v1/flights/{flight_id}/holds/{reference}/extend/"
+        body = {"expiresAt": to_wire_time(expires_at)}
+        status, body = self.service.call("POST", path, json=body)
+        if status == 200:
+            return
+        if body.get("code") in GONE:
+            raise errors.HoldGone
+        raise self.unexpected(status, body)
 
     def release(self, holds: Iterable[tuple[int, UUID]]) -> None:
         """Release the holds (flight id, reference) of cancelled bookings, confirmed ones too."""

@@ -1,3 +1,5 @@
+from typing import Any
+
 from common.errors import Conflict, NotFound, SeatholdError, ServiceUnavailable
 
 
@@ -125,6 +127,76 @@ class SeatsLost(Conflict):
 class PaymentVoided(Conflict):
     code = "payment_voided"
     title = "This payment was taken back, and nothing was charged: pay again under a new key."
+
+
+class QuoteOutdated(Conflict):
+    """Carries `quote`, as it is now."""
+
+    code = "quote_outdated"
+    title = "Cancelling has other terms by now: look at the new quote."
+
+    def __init__(self, quote: Any) -> None:
+        super().__init__()
+        self.quote = quote
+
+
+class QuoteMissing(SeatholdError):
+    status_code = 400
+    code = "quote_missing"
+    title = "Cancelling some of the seats takes a quote: get one first, and send its id."
+
+
+class TooManySeats(Conflict):
+    """Carries `booked_seats`."""
+
+    code = "too_many_seats"
+    title = "The booking does not have so many seats."
+
+
+class PassengersUnclear(SeatholdError):
+    status_code = 400
+    code = "passengers_unclear"
+    title = "It is not clear which passengers are meant."
+
+
+class PassengersDoNotFit(SeatholdError):
+    status_code = 400
+    code = "passengers_do_not_fit"
+    title = "The passengers do not fit the seats."
+
+
+class FlightDeparted(Conflict):
+    code = "flight_departed"
+    title = "The flight has departed: this can't be done any more."
+
+
+class NothingToRefund(Conflict):
+    code = "nothing_to_refund"
+    title = "No captured payment of this booking is left to give back."
+
+
+class RefundTooLarge(Conflict):
+    """Carries `refundable` and `currency`."""
+
+    code = "refund_too_large"
+    title = "This is more than is left of what was paid."
+
+
+class DeadlineTooLate(Conflict):
+    """Carries `latest`, in UTC."""
+
+    code = "deadline_too_late"
+    title = "The time to pay can't be extended so far."
+
+
+class DeadlineTooEarly(Conflict):
+    code = "deadline_too_early"
+    title = "The time to pay can be extended, and not shortened."
+
+
+class NotRebookable(Conflict):
+    code = "not_rebookable"
+    title = "Only a booking that is BOOKED can go on another flight."
 
 
 class HoldGone(Exception):

@@ -5,19 +5,26 @@ under that lock, inside the caller's transaction. Deadlines and states read befo
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Sum
 from django.utils import timezone
 
 from bookings.errors import BookingNotFound
-from bookings.models import Booking, OutboxMessage, PaymentAttempt
+from bookings.models import Booking, Message, OutboxMessage, PaymentAttempt, Rebooking, Refund
 from bookings.states import (
     ATTEMPT_MOVES,
     BOOKING_MOVES,
+    REFUND_MOVES,
     AttemptStatus,
     BookingStatus,
     CancellationReason,
+    MessageKind,
     OutboxKind,
+    RebookingStatus,
+    RefundStatus,
 )
 
 
@@ -76,28 +83,95 @@ def take_back(attempt: PaymentAttempt) -> bool:
     return True
 
 
-def settle(attempt: PaymentAttempt, status: AttemptStatus) -> None:
-    """Note what became of money that was authorised, unless that was noted before."""
-    if status in ATTEMPT_MOVES[AttemptStatus(attempt.status)]:
-        _move_attempt(attempt, status)
+def settle(attempt: PaymentAttempt, status: AttemptStatus) -> bool:
+    """Note what became of money that was authorised, unless that was noted before.
+
+    Returns whether it was news.
+    """
+    if status not in ATTEMPT_MOVES[AttemptStatus(attempt.status)]:
+        return False
+    _move_attempt(attempt, status)
+    return True
 
 
 def cancel(booking: Booking, reason: CancellationReason) -> None:
-    """The booking is over: its seats go back, and its money, where any was authorised."""
-    was_booked = booking.status == BookingStatus.BOOKED
+    """The booking is over, and its seats go back. Its money, if any, is a matter of `give_back`."""
     _move_booking(booking, BookingStatus.CANCELLED, reason)
-    OutboxMessage.objects.create(kind=OutboxKind.RELEASE, booking=booking)
-    if was_booked:
-        _give_back(booking)
+    release(booking, booking.flight_id, booking.hold_reference)
 
 
-def _give_back(booking: Booking) -> None:
-    """No capture any more; and a void, or a refund if the capture was faster."""
-    for attempt in booking.attempts.filter(
-        status__in=(AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURED)
-    ):
+def cancel_seats(booking: Booking, no_of_seats: int) -> None:
+    """The booking goes on with `no_of_seats` less, and costs less by their price."""
+    booking.total_cost -= booking.seat_price * no_of_seats
+    booking.no_of_seats -= no_of_seats
+    booking.save(update_fields=["total_cost", "no_of_seats", "updated_at"])
+    OutboxMessage.objects.create(
+        kind=OutboxKind.SHRINK,
+        booking=booking,
+        flight_id=booking.flight_id,
+        hold_reference=booking.hold_reference,
+    )
+
+
+def release(booking: Booking, flight_id: int, hold_reference: UUID) -> None:
+    """A hold of the booking's, the one it has or another, is of no use any more."""
+    OutboxMessage.objects.create(
+        kind=OutboxKind.RELEASE,
+        booking=booking,
+        flight_id=flight_id,
+        hold_reference=hold_reference,
+    )
+
+
+def rebook(booking: Booking, rebooking: Rebooking, flight: dict[str, Any]) -> None:
+    """The booking has the new hold from here on, which is confirmed; the old one is released."""
+    release(booking, booking.flight_id, booking.hold_reference)
+    booking.flight_id = rebooking.to_flight_id
+    booking.hold_reference = rebooking.hold_reference
+    booking.flight = flight
+    booking.save(update_fields=["flight_id", "hold_reference", "flight", "updated_at"])
+    rebooking.status = RebookingStatus.DONE
+    rebooking.save(update_fields=["status", "updated_at"])
+
+
+def give_back(attempt: PaymentAttempt, amount: Decimal, **details: Any) -> Refund:
+    """Give back `amount` of what was, or is about to be, captured; not more than is left of it.
+
+    All of it: no capture any more, and a void, or a refund if the capture was faster. A part of
+    it: the capture goes through first, then the refund.
+    """
+    attempt.amount_refunded += amount
+    attempt.save(update_fields=["amount_refunded", "updated_at"])
+    if amount == attempt.amount:
         attempt.outbox.filter(kind=OutboxKind.CAPTURE).delete()
-        OutboxMessage.objects.create(kind=OutboxKind.GIVE_BACK, booking=booking, attempt=attempt)
+    refund = Refund.objects.create(attempt=attempt, amount=amount, **details)
+    OutboxMessage.objects.create(
+        kind=OutboxKind.GIVE_BACK, booking_id=attempt.booking_id, attempt=attempt, refund=refund
+    )
+    return refund
+
+
+def settle_refund(refund: Refund, status: RefundStatus) -> bool:
+    """Note what became of a refund, unless that was noted before. Returns whether it was news.
+
+    An attempt of which nothing is left is REFUNDED.
+    """
+    if status not in REFUND_MOVES[RefundStatus(refund.status)]:
+        return False
+    refund.status = status
+    refund.save(update_fields=["status", "updated_at"])
+    attempt = refund.attempt
+    made = attempt.refunds.filter(status=RefundStatus.REFUNDED)
+    if made.aggregate(sum=Sum("amount"))["sum"] == attempt.amount:
+        settle(attempt, AttemptStatus.REFUNDED)
+    return True
+
+
+def tell(booking: Booking, kind: MessageKind, about: int = 0) -> None:
+    """Have the traveller told, once: of `about`, the id of a refund or so, where there are more."""
+    Message.objects.bulk_create(
+        [Message(booking=booking, kind=kind, about=about)], ignore_conflicts=True
+    )
 
 
 def _move_booking(booking: Booking, to: BookingStatus, reason: str = "") -> None:

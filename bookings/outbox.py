@@ -8,8 +8,10 @@ dies, its messages fall due again. A message goes only when the other service ha
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
+from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
@@ -18,8 +20,15 @@ from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
 from bookings import clients, errors, moves
-from bookings.models import OutboxMessage, PaymentAttempt
-from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
+from bookings.models import OutboxMessage, PaymentAttempt, Refund
+from bookings.states import (
+    AttemptStatus,
+    BookingStatus,
+    CancellationReason,
+    MessageKind,
+    OutboxKind,
+    RefundStatus,
+)
 from common.breaker import CircuitBreaker
 from common.database import ClockTimestamp
 from common.errors import ServiceUnavailable
@@ -50,12 +59,12 @@ def nudge() -> None:
 
 
 def relay() -> int:
-    """Tell other services what is due: a batch of releases, and one message about money.
+    """Tell other services what is due: a batch of releases, and one message of another kind.
 
     Returns how many messages were dealt with; 0 means that nothing is due, or that the services
     can't be reached, and in both cases that it is time to pause.
     """
-    return _relay_releases() + _relay_money()
+    return _relay_releases() + _relay_others()
 
 
 def capture_at_once(attempt: PaymentAttempt) -> None:
@@ -111,8 +120,9 @@ def _relay_releases() -> int:
 
 def _release(messages: list[OutboxMessage]) -> int:
     claimed = OutboxMessage.objects.filter(pk__in=[message.pk for message in messages])
+    holds = [(cast(int, m.flight_id), cast(UUID, m.hold_reference)) for m in messages]
     try:
-        clients.flights().release(claimed.values_list("booking__flight_id", "booking__reference"))
+        clients.flights().release(holds)
     except ServiceUnavailable as error:
         if error.definite and len(messages) > 1:
             return sum(_release([message]) for message in messages)  # one of them is to blame
@@ -122,17 +132,15 @@ def _release(messages: list[OutboxMessage]) -> int:
     return len(messages)
 
 
-def _relay_money() -> int:
-    messages = _claim([OutboxKind.CAPTURE, OutboxKind.VOID, OutboxKind.GIVE_BACK], 1)
+def _relay_others() -> int:
+    messages = _claim(list(HANDLERS), 1)
     return sum(_deliver(message, HANDLERS[OutboxKind(message.kind)]) for message in messages)
 
 
-def _deliver(
-    message: OutboxMessage, handle: Callable[[OutboxMessage, PaymentAttempt], None]
-) -> int:
+def _deliver(message: OutboxMessage, handle: Callable[[OutboxMessage, Any], None]) -> int:
     """Run the message's handler, which deletes it with what it changes; return 0 if in vain."""
     try:
-        handle(message, cast(PaymentAttempt, message.attempt))
+        handle(message, message.attempt)
     except ServiceUnavailable as error:
         _try_later([message], error)
         return 1 if error.definite else 0
@@ -179,22 +187,53 @@ def _void(message: OutboxMessage, attempt: PaymentAttempt) -> None:
 
 
 def _give_back(message: OutboxMessage, attempt: PaymentAttempt) -> None:
-    try:
-        clients.payments().void(key=attempt.provider_key)
-    except errors.AlreadyCaptured:
-        clients.payments().refund(
-            payment_id=cast(int, attempt.provider_id),
-            amount=format_amount(attempt.amount, attempt.currency),
-            key=f"{attempt.provider_key}-refund",
+    refund = cast(Refund, message.refund)
+    if refund.amount == attempt.amount:
+        try:
+            clients.payments().void(key=attempt.provider_key)
+        except errors.AlreadyCaptured:
+            pass
+        else:
+            _settle_refund(message, refund, RefundStatus.VOIDED)
+            return
+    clients.payments().refund(
+        payment_id=cast(int, attempt.provider_id),
+        amount=format_amount(refund.amount, attempt.currency),
+        key=refund.provider_key,
+    )
+    _settle_refund(message, refund, RefundStatus.REFUNDED)
+
+
+def _shrink(message: OutboxMessage, attempt: None) -> None:
+    """The hold gets the seats that the booking has by now: however often, in whatever order."""
+    booking = message.booking
+    with suppress(errors.HoldGone):  # then all of its seats are free
+        clients.flights().shrink(
+            flight_id=cast(int, message.flight_id),
+            reference=cast(UUID, message.hold_reference),
+            no_of_seats=booking.no_of_seats,
         )
-        _settle(message, attempt, AttemptStatus.REFUNDED)
-    else:
-        _settle(message, attempt, AttemptStatus.VOIDED)
+    message.delete()
 
 
 @transaction.atomic(durable=True)
 def _settle(message: OutboxMessage, attempt: PaymentAttempt, status: AttemptStatus) -> None:
-    moves.settle(moves.lock_attempt(attempt), status)
+    attempt = moves.lock_attempt(attempt)
+    news = moves.settle(attempt, status)
+    if news and attempt.booking.status == BookingStatus.BOOKED:
+        moves.tell(attempt.booking, MessageKind.BOOKED)  # only now is it sure to stay so
+    message.delete()
+
+
+@transaction.atomic(durable=True)
+def _settle_refund(message: OutboxMessage, refund: Refund, status: RefundStatus) -> None:
+    attempt = moves.lock_attempt(refund.attempt)
+    refund = attempt.refunds.get(pk=refund.pk)
+    refund.attempt = attempt
+    if moves.settle_refund(refund, status):
+        if status == RefundStatus.VOIDED:
+            moves.settle(attempt, AttemptStatus.VOIDED)
+        moves.tell(attempt.booking, MessageKind.REFUNDED, about=refund.pk)
     message.delete()
 
 
@@ -206,13 +245,18 @@ def _fail_capture(message: OutboxMessage, attempt: PaymentAttempt) -> None:
     if attempt.status != AttemptStatus.AUTHORIZED:
         return
     moves.settle(attempt, AttemptStatus.VOIDED)
+    for refund in attempt.refunds.filter(status=RefundStatus.PENDING):
+        OutboxMessage.objects.filter(refund=refund).delete()
+        moves.settle_refund(refund, RefundStatus.VOIDED)
     if attempt.booking.status == BookingStatus.BOOKED:
         moves.cancel(attempt.booking, CancellationReason.PAYMENT_FAILED)
+        moves.tell(attempt.booking, MessageKind.CANCELLED)
         nudge()
 
 
-HANDLERS: dict[OutboxKind, Callable[[OutboxMessage, PaymentAttempt], None]] = {
+HANDLERS: dict[OutboxKind, Callable[[OutboxMessage, Any], None]] = {
     OutboxKind.CAPTURE: _capture,
     OutboxKind.VOID: _void,
     OutboxKind.GIVE_BACK: _give_back,
+    OutboxKind.SHRINK: _shrink,
 }

@@ -1,4 +1,4 @@
-"""A traveller's booking, from seats held to ticket: every decision about it.
+"""A traveller's booking, from seats held to ticket: making it, paying it, and when time is up.
 
 Paying is two short transactions with the network between them and never inside: first seats are
 made safe, then the booking is committed, and only then is money taken. `docs/architecture.md` has
@@ -7,11 +7,11 @@ the order, and what each crash leaves behind.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 from django.conf import settings
@@ -21,9 +21,17 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from bookings import clients, errors, moves, outbox
-from bookings.models import Booking, OutboxMessage, PaymentAttempt
-from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
+from bookings import clients, errors, moves, outbox, passengers
+from bookings.models import Booking, Message, OutboxMessage, PaymentAttempt
+from bookings.models.bookings import fingerprint_of, make_locator
+from bookings.passengers import PassengerName
+from bookings.states import (
+    AttemptStatus,
+    BookingStatus,
+    CancellationReason,
+    MessageKind,
+    OutboxKind,
+)
 from common.database import database_clock
 from common.errors import IdempotencyKeyReused, RequestInFlight, ServiceUnavailable
 from common.money import format_amount
@@ -34,6 +42,23 @@ SWEEP_BATCH = 1000
 
 
 # --- Creating -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody asks to book. `expected_price` is of a seat, in the flight's currency."""
+
+    flight_id: int
+    no_of_seats: int
+    expected_price: Decimal | None = None
+    passengers: Sequence[PassengerName] = ()
+    contact_email: str = ""
+    contact_phone: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """By this a repeated request is known; the price expected is judged by itself."""
+        return fingerprint_of({**asdict(self), "expected_price": None})
 
 
 class SeatsInHand:
@@ -83,14 +108,7 @@ class SeatsInHand:
             logger.warning("hold %s was not given up: it will expire", self.reference)
 
 
-def find_repeat(
-    *,
-    user_id: int,
-    key: str | None,
-    flight_id: int,
-    no_of_seats: int,
-    expected_price: Decimal | None = None,
-) -> Booking | None:
+def find_repeat(*, user_id: int, key: str | None, order: Order) -> Booking | None:
     """The booking that this user made under this key before; None without key or booking.
 
     Raises IdempotencyKeyReused when that was another request.
@@ -99,47 +117,49 @@ def find_repeat(
         return None
     booking = Booking.objects.filter(user_id=user_id, idempotency_key=key).first()
     if booking is not None and not booking.is_repeat_of(
-        flight_id=flight_id, no_of_seats=no_of_seats, expected_price=expected_price
+        fingerprint=order.fingerprint, expected_price=order.expected_price
     ):
         raise IdempotencyKeyReused
     return booking
 
 
-def initiate(
-    *,
-    seats: SeatsInHand,
-    user_id: int,
-    no_of_seats: int,
-    expected_price: Decimal | None = None,
-    key: str | None = None,
-) -> Booking:
+def initiate(*, seats: SeatsInHand, user_id: int, order: Order, key: str | None = None) -> Booking:
     """Hold seats and make a booking, INITIATED, to be paid within PAYMENT_WINDOW_SECONDS.
 
     Runs inside `transaction.atomic` inside `seats`, with no SQL before it and none after it: so no
     lock and no connection waits on the network, and an error leaves neither booking nor hold.
 
-    Raises FlightNotFound, FlightClosed, SeatsUnavailable (with `remaining_seats`), PriceChanged
-    (with `price` and `currency`), TooManyUnpaidBookings, TooManyBookings (with `limit`),
-    FlightsUnavailable, and KeyTaken when another request with this user's `key` was faster.
+    Raises PassengersDoNotFit, FlightNotFound, FlightClosed, SeatsUnavailable (with
+    `remaining_seats`), PriceChanged (with `price` and `currency`), TooManyUnpaidBookings,
+    TooManyBookings (with `limit`), FlightsUnavailable, and KeyTaken when another request with this
+    user's `key` was faster.
     """
+    passengers.check(order.passengers, no_of_seats=order.no_of_seats)
     window = settings.PAYMENT_WINDOW_SECONDS
     deadline = timezone.now() + timedelta(seconds=window)
-    sold = seats.take(no_of_seats=no_of_seats, seconds=window + settings.HOLD_GRACE_SECONDS)
-    if expected_price not in (None, sold.price):
+    sold = seats.take(no_of_seats=order.no_of_seats, seconds=window + settings.HOLD_GRACE_SECONDS)
+    if order.expected_price not in (None, sold.price):
         price = format_amount(sold.price, sold.currency)
         raise errors.PriceChanged(price=price, currency=sold.currency)
-    _refuse_over_limit(user_id, seats.flight_id)
-    booking = _insert(
+    _refuse_over_limit(user_id, order.flight_id)
+    booking = Booking(
         reference=seats.reference,
-        flight_id=seats.flight_id,
+        hold_reference=seats.reference,
+        flight_id=order.flight_id,
         flight=sold.flight,
         user_id=user_id,
-        no_of_seats=no_of_seats,
-        total_cost=sold.price * no_of_seats,
+        no_of_seats=order.no_of_seats,
+        total_cost=sold.price * order.no_of_seats,
         currency=sold.currency,
-        payment_deadline=deadline,
+        contact_email=order.contact_email,
+        contact_phone=order.contact_phone,
         idempotency_key=key,
+        fingerprint=order.fingerprint if key else "",
+        payment_deadline=min(deadline, sold.departure),  # nobody pays for a flight that is gone
     )
+    _insert(booking)
+    passengers.add(booking, order.passengers)
+    moves.tell(booking, MessageKind.HELD)
     seats.commit_follows()
     return booking
 
@@ -162,18 +182,21 @@ def _refuse_over_limit(user_id: int, flight_id: int) -> None:
         raise errors.TooManyBookings(limit=hourly)
 
 
-def _insert(**columns: Any) -> Booking:
-    """Insert a booking under a locator that nobody has yet."""
+def _insert(booking: Booking) -> None:
+    """Insert a booking, under a locator that nobody has yet."""
     while True:
         try:
             with transaction.atomic():
-                return Booking.objects.create(**columns)
+                booking.save(force_insert=True)
         except IntegrityError as error:
             broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
             if broken == "bookings_booking_key_once":
                 raise errors.KeyTaken from error
             if broken != "bookings_booking_locator_once":
                 raise
+            booking.locator = make_locator()
+        else:
+            return
 
 
 # --- Paying ---------------------------------------------------------------------------------------
@@ -219,15 +242,15 @@ def _start_attempt(
         if attempt.payment_method != payment_method or total_cost not in (None, attempt.amount):
             raise IdempotencyKeyReused
         return attempt, False
-    _refuse_unless_payable(booking)
+    refuse_unless_payable(booking)
     if total_cost not in (None, booking.total_cost):
         cost = format_amount(booking.total_cost, booking.currency)
         raise errors.AmountMismatch(total_cost=cost, currency=booking.currency)
     return moves.start_attempt(booking, idempotency_key=key, payment_method=payment_method), True
 
 
-def _refuse_unless_payable(booking: Booking) -> None:
-    """`booking` is locked."""
+def refuse_unless_payable(booking: Booking) -> None:
+    """Raise why the booking, which is locked, can't be paid now, if it can't."""
     if booking.status == BookingStatus.CANCELLED:
         raise _why_cancelled(booking)
     if booking.status == BookingStatus.BOOKED:
@@ -263,7 +286,7 @@ def _confirm_and_book(attempt: PaymentAttempt, provider_id: int) -> None:
     """From authorised to BOOKED: seats first, then the booking, then the money."""
     booking = attempt.booking
     try:
-        clients.flights().confirm(flight_id=booking.flight_id, reference=booking.reference)
+        clients.flights().confirm(flight_id=booking.flight_id, reference=booking.hold_reference)
     except errors.HoldGone:
         _lose_seats(attempt)
         return
@@ -281,6 +304,7 @@ def _lose_seats(attempt: PaymentAttempt) -> None:
     attempt = moves.lock_attempt(attempt)
     if moves.take_back(attempt) and attempt.booking.status == BookingStatus.INITIATED:
         moves.cancel(attempt.booking, CancellationReason.SEATS_LOST)
+        moves.tell(attempt.booking, MessageKind.CANCELLED)
     outbox.nudge()
 
 
@@ -331,25 +355,6 @@ def _why_cancelled(booking: Booking) -> errors.Conflict:
             return errors.BookingCancelled(cancellation_reason=reason)
 
 
-# --- Cancelling -----------------------------------------------------------------------------------
-
-
-@transaction.atomic(durable=True)
-def cancel(*, booking_id: int) -> Booking:
-    """Cancel for the traveller: seats go back, and money if there was any. Twice is once.
-
-    Raises BookingNotFound, and PaymentInProgress while an attempt is PROCESSING.
-    """
-    booking = moves.lock_booking(booking_id)
-    if booking.status == BookingStatus.CANCELLED:
-        return booking
-    if booking.paying_since is not None:
-        raise errors.PaymentInProgress
-    moves.cancel(booking, CancellationReason.USER)
-    outbox.nudge()
-    return booking
-
-
 # --- By the clock ---------------------------------------------------------------------------------
 
 
@@ -361,18 +366,27 @@ def expire(*, limit: int = SWEEP_BATCH) -> int:
     is just paying or cancelling are left to the next sweep, if they are then still overdue.
     """
     overdue = Booking.objects.overdue().order_by("payment_deadline")
-    ids = list(overdue.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-    Booking.objects.filter(pk__in=ids).update(
+    due = list(
+        overdue.select_for_update(skip_locked=True).values_list(
+            "pk", "flight_id", "hold_reference"
+        )[:limit]
+    )
+    if not due:
+        return 0
+    Booking.objects.filter(pk__in=[row[0] for row in due]).update(
         status=BookingStatus.CANCELLED,
         cancellation_reason=CancellationReason.TIMEDOUT,
         updated_at=Now(),
     )
     OutboxMessage.objects.bulk_create(
-        OutboxMessage(kind=OutboxKind.RELEASE, booking_id=id_) for id_ in ids
+        OutboxMessage(
+            kind=OutboxKind.RELEASE, booking_id=pk, flight_id=flight_id, hold_reference=reference
+        )
+        for pk, flight_id, reference in due
     )
-    if ids:
-        outbox.nudge()
-    return len(ids)
+    Message.objects.bulk_create(Message(booking_id=pk, kind=MessageKind.EXPIRED) for pk, *_ in due)
+    outbox.nudge()
+    return len(due)
 
 
 def unfinished_attempts() -> QuerySet[PaymentAttempt]:

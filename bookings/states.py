@@ -1,4 +1,4 @@
-"""The states of bookings and payment attempts, and the one table of allowed moves of each."""
+"""The states of bookings and of their money, and the one table of allowed moves of each."""
 
 from django.db.models import TextChoices
 
@@ -15,6 +15,7 @@ class CancellationReason(TextChoices):
     PAYMENT_FAILED = "PAYMENT_FAILED", "capture refused for good"
     SEATS_LOST = "SEATS_LOST", "the hold was gone"
     FLIGHT_CANCELLED = "FLIGHT_CANCELLED", "the flight was cancelled"
+    FLIGHT_MOVED = "FLIGHT_MOVED", "the flight leaves at another time"
 
 
 class AttemptStatus(TextChoices):
@@ -31,6 +32,36 @@ class OutboxKind(TextChoices):
     CAPTURE = "CAPTURE", "capture the money of a booked booking"
     VOID = "VOID", "void an attempt that was taken back"
     GIVE_BACK = "GIVE_BACK", "void, or refund where it was captured"
+    SHRINK = "SHRINK", "release the cancelled seats of a booking that stands"
+
+
+class RefundStatus(TextChoices):
+    PENDING = "PENDING"
+    REFUNDED = "REFUNDED"
+    VOIDED = "VOIDED", "the money was let go before it was taken"
+
+
+class RebookingStatus(TextChoices):
+    PROCESSING = "PROCESSING"
+    DONE = "DONE"
+    VOIDED = "VOIDED", "taken back, with its hold"
+
+
+class PassengerType(TextChoices):
+    ADULT = "ADULT"
+    CHILD = "CHILD"
+    INFANT = "INFANT", "infant, without a seat"
+
+
+class MessageKind(TextChoices):
+    HELD = "HELD", "seats are held, please pay"
+    BOOKED = "BOOKED", "paid and booked"
+    EXTENDED = "EXTENDED", "more time to pay"
+    EXPIRED = "EXPIRED", "not paid in time"
+    CANCELLED = "CANCELLED", "cancelled, all or some seats"
+    REFUNDED = "REFUNDED", "money given back"
+    REBOOKED = "REBOOKED", "on another flight now"
+    MOVED = "MOVED", "the flight leaves at another time"
 
 
 BOOKING_MOVES: dict[BookingStatus, frozenset[BookingStatus]] = {
@@ -50,4 +81,10 @@ ATTEMPT_MOVES: dict[AttemptStatus, frozenset[AttemptStatus]] = {
     AttemptStatus.DECLINED: frozenset(),
     AttemptStatus.VOIDED: frozenset(),
     AttemptStatus.REFUNDED: frozenset(),
+}
+
+REFUND_MOVES: dict[RefundStatus, frozenset[RefundStatus]] = {
+    RefundStatus.PENDING: frozenset({RefundStatus.REFUNDED, RefundStatus.VOIDED}),
+    RefundStatus.REFUNDED: frozenset(),
+    RefundStatus.VOIDED: frozenset(),
 }

@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from bookings import outbox, services
+from bookings import outbox, rebooking, services
 from bookings.audit import audit
 from common.batches import until_nothing_is_left
 
@@ -25,9 +25,10 @@ def relay_outbox() -> int:
 
 @shared_task(name="bookings.reconcile_payments")
 def reconcile_payments() -> int:
-    """Finish payments that nobody works on any more; return how many."""
+    """Finish payments and rebookings that nobody works on any more; return how many."""
     # In no order: a hundred that can't be finished now must not starve the rest.
-    return services.reconcile(list(services.unfinished_attempts().order_by("?")[:100]))
+    paid = services.reconcile(list(services.unfinished_attempts().order_by("?")[:100]))
+    return paid + rebooking.take_back(list(rebooking.unfinished_rebookings()[:100]))
 
 
 @shared_task(name="bookings.audit")

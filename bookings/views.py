@@ -5,23 +5,31 @@ from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from accounts.models import User
-from bookings import errors, services
+from bookings import cancelling, errors, extending, services
 from bookings.models import Booking
 from bookings.serializers import (
     BookingFilterSerializer,
     BookingSerializer,
+    CancelSerializer,
     CreateBookingSerializer,
+    ExtendSerializer,
     PaySerializer,
+    QuoteFilterSerializer,
+    QuoteSerializer,
+    RefundRequestSerializer,
+    RefundSerializer,
 )
 from common.idempotency import REPLAYED, key_parameter, read_key
-from common.wire import Serializer
+from common.money import is_exact
+
+PARTS = ("attempts__refunds", "passengers", "cancellations")
 
 
 class BookingViewSet(ReadOnlyModelViewSet[Booking]):
@@ -33,7 +41,7 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
     queryset = Booking.objects.none()  # of what kind it is; `get_queryset` says which
 
     def get_queryset(self) -> QuerySet[Booking]:
-        return Booking.objects.visible_to(self.request.user).prefetch_related("attempts")
+        return Booking.objects.visible_to(self.request.user).prefetch_related(*PARTS)
 
     def get_object(self) -> Booking:
         try:
@@ -57,18 +65,19 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
     )
     def create(self, request: Request) -> Response:
         """Hold seats and make a booking, to be paid before its deadline."""
-        order = read(CreateBookingSerializer, request)
-        order["user_id"] = traveller_id(request, order.get("user_id"))
+        form = CreateBookingSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        order = form.order()
+        user_id = traveller_id(request, form.validated_data.get("user_id"))
         key = read_key(request, required=False)
-        if booking := services.find_repeat(key=key, **order):
+        if booking := services.find_repeat(user_id=user_id, key=key, order=order):
             return answer(booking, status=201, replayed=True)
-        flight_id = order.pop("flight_id")
         try:
-            with services.SeatsInHand(flight_id) as seats, transaction.atomic():
-                booking = services.initiate(seats=seats, key=key, **order)
+            with services.SeatsInHand(order.flight_id) as seats, transaction.atomic():
+                booking = services.initiate(seats=seats, user_id=user_id, order=order, key=key)
         except (errors.KeyTaken, *errors.SHORTAGES) as error:
             # The same request may have been faster by a moment, and have taken what is short now.
-            if booking := services.find_repeat(key=key, flight_id=flight_id, **order):
+            if booking := services.find_repeat(user_id=user_id, key=key, order=order):
                 return answer(booking, status=201, replayed=True)
             raise error from None
         return answer(booking, status=201)
@@ -86,12 +95,64 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
         paid = services.pay(booking_id=self.get_object().pk, key=key, **payment)
         return answer(paid.booking, replayed=paid.replayed)
 
-    @extend_schema(request=None, responses=BookingSerializer)
+    @extend_schema(parameters=[QuoteFilterSerializer], responses=QuoteSerializer)
+    @action(detail=True, url_path="cancellation", pagination_class=None)
+    def quote(self, request: Request, pk: int) -> Response:
+        """What cancelling would do: how much comes back, by which rule, and how long that holds."""
+        wanted = QuoteFilterSerializer.read(request)
+        quote = cancelling.quote(booking=self.get_object(), **wanted)
+        return Response(QuoteSerializer(quote).data)
+
+    @extend_schema(request=CancelSerializer, responses=BookingSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
-        """Cancel a booking; its seats go back, and its money if it was paid."""
-        read(Serializer, request)  # it takes no fields: one that is sent was meant for something
-        return answer(services.cancel(booking_id=self.get_object().pk))
+        """Cancel a booking, or some of its seats, by the terms of a quote or else of the moment.
+
+        Seats go back, and money by the rule that `cancellations` then names.
+        """
+        wanted = read(CancelSerializer, request)
+        quote_id = wanted.pop("quote", None)
+        booking_id = self.get_object_for("cancel_any_booking").pk
+        try:
+            booking = cancelling.cancel(booking_id=booking_id, quote_id=quote_id, **wanted)
+        except errors.QuoteOutdated as error:
+            error.members["quote"] = QuoteSerializer(error.quote).data
+            raise
+        return answer(booking)
+
+    @extend_schema(request=ExtendSerializer, responses=BookingSerializer)
+    @action(detail=True, methods=["post"])
+    def extend(self, request: Request, pk: int) -> Response:
+        """Give a traveller more time to pay (staff)."""
+        wanted = read(ExtendSerializer, request)
+        booking_id = self.get_object_for("extend_booking", own=False).pk
+        return answer(extending.extend(booking_id=booking_id, **wanted))
+
+    @extend_schema(
+        request=RefundRequestSerializer,
+        responses={201: RefundSerializer},
+        parameters=[key_parameter(required=True)],
+    )
+    @action(detail=True, methods=["post"])
+    def refunds(self, request: Request, pk: int) -> Response:
+        """Give back some of the money, for a reason other than a cancellation (staff)."""
+        booking = self.get_object_for("refund_booking", own=False)
+        wanted = read(RefundRequestSerializer, request)
+        if wanted["amount"] <= 0 or not is_exact(wanted["amount"], booking.currency):
+            raise ValidationError({"amount": [f"This is no amount of {booking.currency}."]})
+        key = read_key(request, required=True)
+        by = cast(int, request.user.pk)
+        refund = cancelling.refund(booking_id=booking.pk, key=key, by=by, **wanted)
+        return Response(RefundSerializer(refund).data, status=201)
+
+    def get_object_for(self, permission: str, *, own: bool = True) -> Booking:
+        """The booking, for who may do this: with the permission, or (`own`) with one's own."""
+        booking, user = self.get_object(), self.request.user
+        if own and booking.user_id == user.pk:
+            return booking
+        if not (user.is_staff and user.has_perm(f"bookings.{permission}")):
+            raise PermissionDenied
+        return booking
 
 
 def read(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
@@ -111,7 +172,7 @@ def traveller_id(request: Request, named: int | None) -> int:
     own = cast(int, request.user.pk)
     if named is None or named == own:
         return own
-    if not request.user.is_staff:
+    if not (request.user.is_staff and request.user.has_perm("bookings.book_for_others")):
         raise errors.NotYourUser
     if not User.objects.filter(pk=named, is_active=True).exists():
         raise ValidationError({"userId": ["There is no such user."]}, code="unknown_user")

@@ -98,7 +98,7 @@ class FlightAdmin(admin.ModelAdmin):
         ("flight_number", "airplane"),
         ("departure_airport", "arrival_airport"),
         ("departure_time", "arrival_time"),
-        ("price", "currency", "boarding_gate"),
+        ("price", "currency", "fare", "boarding_gate"),
         ("total_seats", "remaining_seats", "status"),
     )
     inlines = (SeatHoldInline,)

@@ -86,11 +86,38 @@ def confirm_hold(*, flight_id: int, reference: UUID) -> HeldSeats:
     A HELD hold is confirmed even past its expiry, as long as nobody reclaimed it.
     Raises HoldNotFound and HoldReleased; both mean that the seats are gone.
     """
-    flight, hold = _locked_hold(flight_id, reference)
-    if hold.status == HoldStatus.RELEASED:
-        raise errors.HoldReleased
+    flight, hold = _locked_live_hold(flight_id, reference)
     if hold.status == HoldStatus.HELD:
         _move(hold, HoldStatus.CONFIRMED)
+    return HeldSeats(hold, flight, created=False)
+
+
+@transaction.atomic
+def shrink_hold(*, flight_id: int, reference: UUID, no_of_seats: int) -> HeldSeats:
+    """Let a live hold keep no more than `no_of_seats` (1 or more); the others are free again.
+
+    Repeatable, and in any order: a hold never grows. Raises HoldNotFound and HoldReleased.
+    """
+    flight, hold = _locked_live_hold(flight_id, reference)
+    if hold.no_of_seats > no_of_seats:
+        freed = hold.no_of_seats - no_of_seats
+        hold.no_of_seats = no_of_seats
+        hold.save(update_fields=["no_of_seats", "updated_at"])
+        Flight.objects.filter(pk=flight.pk).update(remaining_seats=F("remaining_seats") + freed)
+        flight.remaining_seats += freed
+    return HeldSeats(hold, flight, created=False)
+
+
+@transaction.atomic
+def extend_hold(*, flight_id: int, reference: UUID, expires_at: datetime) -> HeldSeats:
+    """Let a live hold expire not before `expires_at` (UTC); a CONFIRMED one never does anyway.
+
+    Repeatable, and in any order: an expiry never comes nearer. Raises HoldNotFound, HoldReleased.
+    """
+    flight, hold = _locked_live_hold(flight_id, reference)
+    if hold.status == HoldStatus.HELD and hold.expires_at < expires_at:
+        hold.expires_at = expires_at
+        hold.save(update_fields=["expires_at", "updated_at"])
     return HeldSeats(hold, flight, created=False)
 
 
@@ -212,6 +239,13 @@ def _locked_hold(flight_id: int, reference: UUID) -> tuple[Flight, SeatHold]:
         return flight, flight.holds.get(reference=reference)
     except SeatHold.DoesNotExist:
         raise errors.HoldNotFound from None
+
+
+def _locked_live_hold(flight_id: int, reference: UUID) -> tuple[Flight, SeatHold]:
+    flight, hold = _locked_hold(flight_id, reference)
+    if hold.status == HoldStatus.RELEASED:
+        raise errors.HoldReleased
+    return flight, hold
 
 
 def _standing(hold: SeatHold, flight: Flight, no_of_seats: int) -> HeldSeats:

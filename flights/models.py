@@ -327,6 +327,13 @@ class Flight(models.Model):
         max_length=3, default="INR", validators=[validate_currency], help_text="ISO 4217"
     )
     boarding_gate = models.CharField(max_length=10, blank=True)
+    fare = models.CharField(
+        max_length=20,
+        default="STANDARD",
+        db_default="STANDARD",
+        validators=[RegexValidator(r"^[A-Z0-9_]+$", "Capitals, digits and _ make a fare.")],
+        help_text="The conditions it is sold under: the rules for refunds name it",
+    )
     total_seats = models.PositiveIntegerField()
     remaining_seats = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)

@@ -107,6 +107,7 @@ class FlightSerializer(ModelSerializer):
             "price",
             "currency",
             "boarding_gate",
+            "fare",
             "total_seats",
             "remaining_seats",
             "status",
@@ -136,6 +137,7 @@ class FlightSerializer(ModelSerializer):
             "price": format_amount(flight.price, flight.currency),
             "currency": flight.currency,
             "boardingGate": flight.boarding_gate,
+            "fare": flight.fare,
             "totalSeats": flight.total_seats,
             "remainingSeats": flight.remaining_seats,
             "status": flight.shown_status,
@@ -196,6 +198,7 @@ class FlightWriteSerializer(ModelSerializer):
             "price",
             "currency",
             "boarding_gate",
+            "fare",
             "total_seats",
         )
         validators = ()  # the database says it, once
@@ -223,6 +226,14 @@ class FlightWriteSerializer(ModelSerializer):
 
 class HoldRequestSerializer(Serializer):
     no_of_seats = StrictIntegerField(min_value=1, max_value=1000)
+    expires_at = UtcDateTimeField()
+
+
+class ShrinkRequestSerializer(Serializer):
+    no_of_seats = StrictIntegerField(min_value=1, max_value=1000)
+
+
+class ExtendRequestSerializer(Serializer):
     expires_at = UtcDateTimeField()
 
 

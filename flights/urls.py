@@ -24,6 +24,8 @@ hold = "flights/<int:flight_id>/holds/<uuid:reference>/"
 urlpatterns = [
     path(hold, views.FlightHoldViewSet.as_view({"put": "update", "delete": "destroy"})),
     path(f"{hold}confirm/", views.FlightHoldViewSet.as_view({"post": "confirm"})),
+    path(f"{hold}shrink/", views.FlightHoldViewSet.as_view({"post": "shrink"})),
+    path(f"{hold}extend/", views.FlightHoldViewSet.as_view({"post": "extend"})),
     path("holds/", views.HoldViewSet.as_view({"get": "list"})),
     path("holds/release/", views.HoldViewSet.as_view({"post": "release"})),
     *router.urls,

@@ -14,20 +14,15 @@ from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
+from accounts.permissions import ReadOrRole
 from common.service_auth import IsService
 from common.wire import FilterSerializer, camelize
 from flights import errors, filters, holds, serializers
 from flights.models import Airline, Airplane, Airport, City, Flight, SeatHold
-
-
-class IsStaffOrReadOnly(BasePermission):
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)
 
 
 @contextmanager
@@ -53,9 +48,9 @@ def explain_constraints(model: type[Model]) -> Iterator[None]:
 
 
 class CatalogueViewSet(ModelViewSet):
-    """What anyone may read and staff look after."""
+    """What anyone may read, and staff look after whose role says so."""
 
-    permission_classes = [IsStaffOrReadOnly]
+    permission_classes = [ReadOrRole]
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     max_age = 60  # seconds that browsers and proxies may keep an answer without asking again
 
@@ -236,6 +231,26 @@ class FlightHoldViewSet(GenericViewSet):
     def confirm(self, request: Request, flight_id: int, reference: UUID) -> Response:
         """Make the hold one that never expires."""
         return self._answer(holds.confirm_hold(flight_id=flight_id, reference=reference))
+
+    @extend_schema(
+        request=serializers.ShrinkRequestSerializer, responses=serializers.HeldSeatsSerializer
+    )
+    def shrink(self, request: Request, flight_id: int, reference: UUID) -> Response:
+        """Let the hold keep no more than so many seats."""
+        wanted = serializers.ShrinkRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        held = holds.shrink_hold(flight_id=flight_id, reference=reference, **wanted.validated_data)
+        return self._answer(held)
+
+    @extend_schema(
+        request=serializers.ExtendRequestSerializer, responses=serializers.HeldSeatsSerializer
+    )
+    def extend(self, request: Request, flight_id: int, reference: UUID) -> Response:
+        """Let the hold expire later."""
+        wanted = serializers.ExtendRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        held = holds.extend_hold(flight_id=flight_id, reference=reference, **wanted.validated_data)
+        return self._answer(held)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, flight_id: int, reference: UUID) -> Response:

@@ -1,4 +1,4 @@
-"""Cancel: a traveller cancels, paid or not (`services.cancel`)."""
+"""Cancel: a traveller cancels, paid or not (`cancelling.cancel`)."""
 
 from model.rules import World
 from model.state import BOOKED, INITIATED, Outcome, Sale

@@ -40,7 +40,7 @@ class Rules:
     # Paying
     one_at_a_time: bool = rule(
         "no attempt starts while another one of the booking is PROCESSING",
-        "bookings.services._refuse_unless_payable",
+        "bookings.services.refuse_unless_payable",
     )
     compare_and_set: bool = rule(
         "an attempt moves only from the state that is read under its booking's lock",
@@ -72,11 +72,11 @@ class Rules:
     # Cancelling and expiring
     cancel_waits: bool = rule(
         "cancelling is refused while an attempt is PROCESSING",
-        "bookings.services.cancel",
+        "bookings.cancelling.cancel",
     )
     remove_capture: bool = rule(
         "cancelling a BOOKED booking takes its pending capture out of the outbox",
-        "bookings.moves._give_back",
+        "bookings.moves.give_back",
     )
     void_before_refund: bool = rule(
         "giving back is a void by key, and a refund only where that finds money captured",
@@ -84,7 +84,7 @@ class Rules:
     )
     sweep_on_row: bool = rule(
         "the sweep's condition (`paying_since` is empty) is on the row that it locks",
-        "bookings.models.BookingQuerySet.overdue",
+        "bookings.models.bookings.BookingQuerySet.overdue",
     )
     # The outbox
     outbox_with_change: bool = rule(

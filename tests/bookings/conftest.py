@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import responses
@@ -15,6 +16,7 @@ from bookings import clients
 from bookings.models import Booking
 from common.breaker import CircuitBreaker
 from tests.bookings.others import FLIGHT, OtherServices
+from tests.people import make_staff
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,7 @@ def stranger(db: None) -> User:
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("sol", "sol@example.com", "correct horse", is_staff=True)
+    return make_staff("support")
 
 
 @pytest.fixture
@@ -79,6 +81,8 @@ def make_booking(traveller: User) -> Callable[..., Booking]:
             "total_cost": Decimal("10000"),
             "currency": "INR",
             "payment_deadline": timezone.now() + timedelta(minutes=5),
+            "reference": (reference := uuid4()),
+            "hold_reference": reference,
         }
         return Booking.objects.create(**{**columns, **changes})
 

@@ -9,7 +9,14 @@ import responses
 
 FLIGHTS = "http://127.0.0.1:8001/api/v1"
 PAYMENTS = "http://127.0.0.1:8002/api/v1"
-FLIGHT = {"id": 1, "flightNumber": "UK808", "price": "5000.00", "currency": "INR"}
+FLIGHT = {
+    "id": 1,
+    "flightNumber": "UK808",
+    "price": "5000.00",
+    "currency": "INR",
+    "fare": "STANDARD",
+    "departureTime": "2099-12-24T04:30:00Z",
+}
 HOLD = re.compile(rf"{FLIGHTS}/flights/\d+/holds/[0-9a-f-]+/$")
 CONFIRM = re.compile(rf"{FLIGHTS}/flights/\d+/holds/[0-9a-f-]+/confirm/$")
 RELEASE = f"{FLIGHTS}/holds/release/"

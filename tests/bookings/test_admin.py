@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from bookings import services
+from bookings import cancelling
 from bookings.models import Booking, OutboxMessage
 from bookings.states import BookingStatus
 
@@ -20,7 +20,7 @@ def admin(client: Client) -> Client:
 
 @pytest.mark.parametrize("model", ["booking", "paymentattempt", "outboxmessage", "auditrun"])
 def test_staff_look_at_lists_and_search_them(admin: Client, booking: Booking, model: str) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     url = reverse(f"admin:bookings_{model}_changelist")
     assert admin.get(url).status_code == 200
     for text in (booking.locator, str(booking.reference), "asha", "1", "é\\'"):
@@ -51,7 +51,7 @@ def test_staff_cancel_bookings_as_the_api_does(admin: Client, booking: Booking) 
 
 
 def test_staff_have_dead_letters_tried_again(admin: Client, booking: Booking) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     OutboxMessage.objects.update(dead_at=booking.created_at, tries=8)
     letter = OutboxMessage.objects.get()
     assert "1 messages are tried again" in act(admin, "outboxmessage", "try_again", letter.pk)

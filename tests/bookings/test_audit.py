@@ -6,16 +6,25 @@ from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from bookings import audit, errors
-from bookings.audit import Case, judge
+from bookings import audit, errors, moves, verdicts
 from bookings.clients import ProviderPayment
-from bookings.models import AuditRun, Booking, OutboxMessage, PaymentAttempt
+from bookings.models import (
+    AuditRun,
+    Booking,
+    Cancellation,
+    OutboxMessage,
+    PaymentAttempt,
+    Rebooking,
+    Refund,
+)
 from bookings.states import BookingStatus, OutboxKind
+from bookings.verdicts import judge_money, judge_seats
 from common.wire import to_wire_time
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 def make_hold(booking: Booking | None, status: str, **changes: Any) -> dict[str, Any]:
     return {
-        "reference": str(booking.reference) if booking else "a-reference",
+        "reference": str(booking.reference) if booking else str(uuid4()),
         "flightId": 1,
         "noOfSeats": 2,
         "status": status,
@@ -36,7 +45,7 @@ def make_payment(attempt: PaymentAttempt | None, status: str, **changes: Any) ->
     columns: dict[str, Any] = {
         "id": 7,
         "key": str(attempt.provider_key) if attempt else "a-key",
-        "reference": "a-reference",
+        "reference": str(uuid4()),
         "status": status,
         "amount": Decimal(10000),
         "amount_refunded": Decimal(0),
@@ -64,8 +73,14 @@ def attempt_of() -> Callable[..., PaymentAttempt]:
     return make
 
 
+def cancelled(booking: Booking, *, refund: int, kept: int) -> Cancellation:
+    return Cancellation.objects.create(
+        booking=booking, no_of_seats=2, quote="q", rule={"name": "r"}, refund=refund, kept=kept
+    )
+
+
 def wrong(booking: Booking | None, hold: Any = None, *payments: ProviderPayment) -> int:
-    return len(list(judge(Case(booking, hold, list(payments)))))
+    return len([*judge_seats(booking, hold), *judge_money(booking, payments)])
 
 
 def test_a_booked_booking_with_its_seats_and_its_money_is_right(
@@ -143,7 +158,7 @@ def test_a_cancelled_booking_that_keeps_seats_is_wrong_unless_their_release_is_u
     booking = make_booking(status=BookingStatus.CANCELLED, cancellation_reason="TIMEDOUT")
     hold = make_hold(booking, status)
     assert wrong(booking, hold) == 1
-    OutboxMessage.objects.create(kind=OutboxKind.RELEASE, booking=booking)
+    moves.release(booking, booking.flight_id, booking.hold_reference)
     assert wrong(booking, hold) == 0
 
 
@@ -151,13 +166,69 @@ def test_a_cancelled_booking_that_keeps_money_is_wrong_unless_it_is_being_given_
     make_booking: Callable[..., Booking], attempt_of: Callable[..., PaymentAttempt]
 ) -> None:
     booking = make_booking(status=BookingStatus.CANCELLED, cancellation_reason="USER")
-    attempt = attempt_of(booking, "CAPTURED", OutboxKind.GIVE_BACK)
+    attempt = attempt_of(booking, "CAPTURED")
     released, paid = make_hold(booking, "RELEASED"), make_payment(attempt, "SUCCEEDED")
-    assert wrong(booking, released, paid) == 0
+    assert wrong(booking, released, paid) == 1, "no rule says that it is kept"
+    cancellation = cancelled(booking, refund=10000, kept=0)
+    assert wrong(booking, released, paid) == 1, "to be given back, and nobody does"
+    moves.give_back(attempt, Decimal(10000), cancellation=cancellation)
+    booking = Booking.objects.get(pk=booking.pk)
+    assert wrong(booking, released, paid) == 0, "under way"
     booking.outbox.all().delete()
-    assert wrong(booking, released, paid) == 1
+    Refund.objects.update(status="REFUNDED")
+    assert wrong(booking, released, paid) == 1, "the provider knows nothing of it"
     refunded = make_payment(attempt, "SUCCEEDED", amount_refunded=Decimal(10000))
     assert wrong(booking, released, refunded) == 0
+
+
+def test_what_a_rule_keeps_of_a_cancelled_booking_is_right_and_nothing_else(
+    make_booking: Callable[..., Booking], attempt_of: Callable[..., PaymentAttempt]
+) -> None:
+    booking = make_booking(status=BookingStatus.CANCELLED, cancellation_reason="USER")
+    attempt = attempt_of(booking, "CAPTURED")
+    moves.give_back(attempt, Decimal(7500), cancellation=cancelled(booking, refund=7500, kept=2500))
+    booking.outbox.all().delete()
+    Refund.objects.update(status="REFUNDED")
+    released = make_hold(booking, "RELEASED")
+    for refunded, differences in ((7500, 0), (7499, 1), (7501, 1)):
+        payment = make_payment(attempt, "SUCCEEDED", amount_refunded=Decimal(refunded))
+        assert wrong(booking, released, payment) == differences
+
+
+def test_a_refund_that_nobody_makes_is_wrong(
+    make_booking: Callable[..., Booking], attempt_of: Callable[..., PaymentAttempt]
+) -> None:
+    booking = make_booking(status="BOOKED")
+    attempt = attempt_of(booking, "CAPTURED")
+    moves.give_back(attempt, Decimal(500), reason="the seat was wet")
+    held, paid = make_hold(booking, "CONFIRMED"), make_payment(attempt, "SUCCEEDED")
+    assert wrong(booking, held, paid) == 0
+    booking.outbox.all().delete()
+    assert wrong(booking, held, paid) == 2  # the refund, and the money that is still there
+
+
+def test_a_hold_of_more_seats_than_booked_is_wrong_unless_it_is_about_to_shrink(
+    make_booking: Callable[..., Booking],
+) -> None:
+    booking = make_booking(no_of_seats=2, total_cost=Decimal(10000))
+    moves.cancel_seats(booking, 1)
+    assert wrong(booking, make_hold(booking, "HELD")) == 0
+    assert wrong(booking, make_hold(booking, "HELD", noOfSeats=1)) == 0
+    booking.outbox.all().delete()
+    assert wrong(booking, make_hold(booking, "HELD")) == 1
+
+
+def test_a_hold_for_a_rebooking_is_right_while_that_is_under_way(
+    make_booking: Callable[..., Booking],
+) -> None:
+    booking = make_booking(status="BOOKED")
+    rebooking = Rebooking.objects.create(booking=booking, from_flight_id=1, to_flight_id=2)
+    hold = make_hold(None, "CONFIRMED", reference=str(rebooking.hold_reference))
+    assert wrong(None, hold) == 0
+    Rebooking.objects.update(status="VOIDED")
+    assert wrong(None, hold) == 1
+    moves.release(booking, 2, rebooking.hold_reference)
+    assert wrong(None, hold) == 0
 
 
 def test_an_open_authorisation_of_a_dead_attempt_is_wrong_unless_its_void_is_under_way(
@@ -195,7 +266,7 @@ def test_seats_and_money_without_a_booking_are_wrong_but_a_fresh_hold_is_not(
 
 
 def test_a_hold_that_nobody_released_after_its_expiry_is_wrong(booking: Booking) -> None:
-    long_ago = to_wire_time(timezone.now() - timedelta(seconds=audit.REAPER_SECONDS + 5))
+    long_ago = to_wire_time(timezone.now() - timedelta(seconds=verdicts.REAPER_SECONDS + 5))
     assert wrong(booking, make_hold(booking, "HELD", expiresAt=long_ago)) == 1
     assert wrong(None, make_hold(None, "HELD", expiresAt=long_ago)) == 1
     assert wrong(booking, make_hold(booking, "CONFIRMED", expiresAt=long_ago)) == 0

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from bookings import services
+from bookings import cancelling, services
 from bookings.models import Booking, OutboxMessage, PaymentAttempt
 from tests.bookings.others import DOWN, OtherServices, provider_payment
 
@@ -28,7 +28,7 @@ def test_expire_bookings_expires_and_says_how_many(make_booking: Callable[..., B
 def test_relay_outbox_fails_while_messages_are_left(
     booking: Booking, others: OtherServices
 ) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     others.release(DOWN)
     with pytest.raises(CommandError, match="1 messages wait for another try, 0 are dead"):
         run("relay_outbox")

@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from bookings import services
+from bookings import cancelling, services
 from bookings.models import Booking
 from tests.bookings.others import DOWN, FLIGHT, HOLD, TIMED_OUT, OtherServices
 
@@ -110,7 +110,7 @@ def test_the_price_as_expected_is_booked(api: APIClient, others: OtherServices) 
 def test_when_the_insert_fails_the_hold_is_given_up(
     api: APIClient, others: OtherServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**columns: Any) -> Booking:
+    def fail(booking: Booking) -> None:
         raise IntegrityError("no")
 
     others.hold()
@@ -128,7 +128,7 @@ def test_once_commit_was_sent_the_hold_is_left_alone(
 
     def commit_with_an_error() -> None:
         with services.SeatsInHand(1) as seats, transaction.atomic():
-            services.initiate(seats=seats, user_id=traveller.pk, no_of_seats=2)
+            services.initiate(seats=seats, user_id=traveller.pk, order=services.Order(1, 2))
             raise ConnectionError("the answer to COMMIT was lost")
 
     with pytest.raises(ConnectionError):
@@ -286,6 +286,7 @@ def test_a_taken_locator_is_drawn_again(
     drawn = iter([booking.locator, booking.locator, "ZZZZZZ"])
     field = Booking._meta.get_field("locator")
     monkeypatch.setattr(field, "_get_default", lambda: next(drawn))
+    monkeypatch.setattr("bookings.services.make_locator", lambda: next(drawn))
     assert api.post(URL, ORDER).json()["locator"] == "ZZZZZZ"
 
 
@@ -307,7 +308,7 @@ def test_a_user_with_too_many_unpaid_bookings_gets_no_more(
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_unpaid_bookings")
     assert answer.json()["limit"] == 1
     assert len(others.sent(HOLD, "DELETE")) == 1
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     assert api.post(URL, ORDER).status_code == 201
 
 

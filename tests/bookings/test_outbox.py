@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bookings import outbox, services
+from bookings import cancelling, outbox, services
 from bookings.models import Booking, OutboxMessage
 from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
 from common.database import database_clock
@@ -48,7 +48,7 @@ def test_releases_of_many_bookings_go_in_one_call(
 ) -> None:
     bookings = [make_booking(flight_id=flight_id) for flight_id in (1, 1, 2)]
     for booking in bookings:
-        services.cancel(booking_id=booking.pk)
+        cancelling.cancel(booking_id=booking.pk)
     others.release()
     assert outbox.relay() == 3
     [call] = others.sent(RELEASE)
@@ -62,7 +62,7 @@ def test_releases_of_many_bookings_go_in_one_call(
 def test_a_message_without_an_answer_stays_and_is_tried_later(
     booking: Booking, others: OtherServices, answer: Any, status: int
 ) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     others.release(answer, status)
     assert outbox.relay() == 0
     message = OutboxMessage.objects.get()
@@ -74,7 +74,7 @@ def test_a_message_without_an_answer_stays_and_is_tried_later(
 
 
 def test_time_outs_never_kill_a_message(booking: Booking, others: OtherServices) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     others.release(DOWN)
     for _ in range(outbox.TRIES_TO_DEATH + 2):
         OutboxMessage.objects.update(due_at=timezone.now() - timedelta(seconds=1))
@@ -85,7 +85,7 @@ def test_time_outs_never_kill_a_message(booking: Booking, others: OtherServices)
 def test_a_message_that_is_refused_again_and_again_dies_and_can_be_revived(
     booking: Booking, others: OtherServices
 ) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     others.release("nonsense", 400)
     for _ in range(outbox.TRIES_TO_DEATH):
         OutboxMessage.objects.update(due_at=timezone.now() - timedelta(seconds=1))
@@ -105,7 +105,7 @@ def test_one_release_that_is_refused_does_not_hold_up_the_others(
 ) -> None:
     bad, good = make_booking(), make_booking()
     for booking in (bad, good):
-        services.cancel(booking_id=booking.pk)
+        cancelling.cancel(booking_id=booking.pk)
 
     def answer(request: Any) -> tuple[int, dict[str, str], str]:
         refused = str(bad.reference) in request.body.decode()
@@ -119,7 +119,7 @@ def test_one_release_that_is_refused_does_not_hold_up_the_others(
 def test_a_claimed_message_is_left_alone_until_its_claim_runs_out(
     booking: Booking, others: OtherServices
 ) -> None:
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     assert len(outbox._claim([OutboxKind.RELEASE], 10)) == 1
     assert outbox.relay() == 0, "its relay has died; nobody knows yet"
     due = OutboxMessage.objects.get().due_at
@@ -156,7 +156,7 @@ def test_a_capture_refused_for_good_is_voided_then_cancelled_then_released(
 def test_giving_back_what_was_never_captured_voids_it(
     booked: Booking, others: OtherServices
 ) -> None:
-    services.cancel(booking_id=booked.pk)
+    cancelling.cancel(booking_id=booked.pk)
     others.release()
     others.void()
     relay_all()
@@ -170,7 +170,7 @@ def test_giving_back_what_was_captured_refunds_all_of_it_under_one_key(
 ) -> None:
     others.capture()
     relay_all()
-    services.cancel(booking_id=booked.pk)
+    cancelling.cancel(booking_id=booked.pk)
     others.release()
     others.void("already_captured", 409)
     others.refund(DOWN)
@@ -193,7 +193,7 @@ def test_a_capture_answered_after_the_cancellation_is_noted_and_then_refunded(
     booked: Booking, others: OtherServices
 ) -> None:
     [message] = outbox._claim([OutboxKind.CAPTURE], 1)
-    services.cancel(booking_id=booked.pk)
+    cancelling.cancel(booking_id=booked.pk)
     others.capture()
     outbox._deliver(message, outbox._capture)
     assert booked.attempts.get().status == AttemptStatus.CAPTURED
@@ -218,7 +218,7 @@ def test_an_attempt_taken_back_is_voided_by_its_key(
 
 def test_the_outbox_says_how_long_its_oldest_message_waits(booking: Booking) -> None:
     assert outbox.oldest_wait() == timedelta(0)
-    services.cancel(booking_id=booking.pk)
+    cancelling.cancel(booking_id=booking.pk)
     OutboxMessage.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     assert timedelta(minutes=5) <= outbox.oldest_wait() < timedelta(minutes=6)
 
@@ -231,6 +231,6 @@ def test_without_a_broker_the_change_of_state_stands(
 
     monkeypatch.setattr("bookings.outbox.current_app.send_task", broken)
     with django_capture_on_commit_callbacks(execute=True):
-        services.cancel(booking_id=booking.pk)
+        cancelling.cancel(booking_id=booking.pk)
     booking.refresh_from_db()
     assert booking.status == BookingStatus.CANCELLED

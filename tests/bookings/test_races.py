@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bookings import errors, moves, outbox, services
+from bookings import cancelling, errors, moves, outbox, services
 from bookings.models import Booking, OutboxMessage, PaymentAttempt
 from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
 from common.errors import RequestInFlight
@@ -132,7 +132,7 @@ def test_relays_at_once_tell_each_message_once_when_nothing_fails(
     monkeypatch.setattr(outbox, "RELEASE_BATCH", 3)
     others.release()
     for _ in range(30):
-        services.cancel(booking_id=make_booking().pk)
+        cancelling.cancel(booking_id=make_booking().pk)
 
     def relay() -> int:
         return sum(iter(outbox.relay, 0))
@@ -148,7 +148,7 @@ def test_cancelling_and_paying_at_once_end_in_one_of_two_ways(
     others.all_well()
     paid, cancelled = run_at_once(
         partial(services.pay, booking_id=booking.pk, key="k", payment_method="tok_visa"),
-        partial(services.cancel, booking_id=booking.pk),
+        partial(cancelling.cancel, booking_id=booking.pk),
     )
     booking.refresh_from_db()
     if isinstance(cancelled, errors.PaymentInProgress):
@@ -166,7 +166,9 @@ def test_two_requests_with_one_key_make_one_booking(traveller: Any, others: Othe
 
     def create() -> Booking:
         with services.SeatsInHand(1) as seats, transaction.atomic():
-            return services.initiate(seats=seats, user_id=traveller.pk, no_of_seats=2, key="k")
+            return services.initiate(
+                seats=seats, user_id=traveller.pk, order=services.Order(1, 2), key="k"
+            )
 
     kinds = Counter(type(result) for result in run_at_once(*[create] * 4))
     assert kinds == {Booking: 1, errors.KeyTaken: 3}
@@ -183,7 +185,7 @@ def test_a_limit_holds_when_a_users_requests_come_at_once(
 
     def create() -> Booking:
         with services.SeatsInHand(1) as seats, transaction.atomic():
-            return services.initiate(seats=seats, user_id=traveller.pk, no_of_seats=2)
+            return services.initiate(seats=seats, user_id=traveller.pk, order=services.Order(1, 2))
 
     kinds = Counter(type(result) for result in run_at_once(*[create] * 6))
     assert kinds == {Booking: 3, errors.TooManyUnpaidBookings: 3}

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from common.service_auth import service_authorization
 from flights.models import Airplane, Airport, City, Flight
+from tests.people import make_staff
 
 ZONES = {
     "DEL": "Asia/Kolkata",
@@ -39,9 +40,7 @@ def traveller(db: None) -> APIClient:
 @pytest.fixture
 def staff(db: None) -> APIClient:
     client = APIClient()
-    client.force_authenticate(
-        User.objects.create_user("sol", password="correct horse", is_staff=True)
-    )
+    client.force_authenticate(make_staff("schedule manager"))
     return client
 
 

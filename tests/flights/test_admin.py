@@ -46,6 +46,7 @@ def form(flight: Flight, **changes: Any) -> dict[str, Any]:
         "price": flight.price,
         "currency": flight.currency,
         "boarding_gate": flight.boarding_gate,
+        "fare": flight.fare,
         "holds-TOTAL_FORMS": 0,
         "holds-INITIAL_FORMS": 0,
     }

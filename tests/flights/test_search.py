@@ -304,6 +304,7 @@ def test_a_flight_is_shown_with_local_times(
         "price": "5000.50",
         "currency": "INR",
         "boardingGate": "",
+        "fare": "STANDARD",
         "totalSeats": 180,
         "remainingSeats": 180,
         "status": "SCHEDULED",

@@ -53,13 +53,16 @@ def allowed(table: Mapping[Any, frozenset[Any]]) -> set[tuple[str, str]]:
         (state.ATTEMPT_STATES, AttemptStatus),
         (state.HOLD_STATES, HoldStatus),
         (state.PAYMENT_STATES, PaymentStatus),
-        (state.OUTBOX_KINDS, OutboxKind),
     ],
 )
 def test_states_have_the_names_of_the_code(
     names: tuple[str, ...], choices: type[TextChoices]
 ) -> None:
     assert set(names) == set(choices.values)
+
+
+def test_the_model_sends_all_messages_but_those_of_several_seats() -> None:
+    assert {*state.OUTBOX_KINDS, "SHRINK"} == set(OutboxKind.values)
 
 
 def test_bookings_make_all_the_moves_of_the_table_and_no_other() -> None:

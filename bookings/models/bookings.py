@@ -1,8 +1,8 @@
-"""A traveller's booking, the attempts to pay it, and what other services must still be told.
+"""A traveller's booking and who flies on it."""
 
-All of it is written by `services.py` and `outbox.py`, under the lock of the Booking row.
-"""
-
+import hashlib
+import json
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -14,8 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from bookings.states import AttemptStatus, BookingStatus, CancellationReason, OutboxKind
-from common.database import ClockTimestamp
+from bookings.states import BookingStatus, CancellationReason, PassengerType
 
 # No vowels, so that no words come about; nothing that is read or heard as another: 0/O, 1/I, B/8.
 LOCATOR_ALPHABET = "CDFGHJKLMNPQRSTVWXYZ2345679"
@@ -28,8 +27,8 @@ def make_locator() -> str:
 
 class BookingQuerySet(models.QuerySet["Booking"]):
     def visible_to(self, user: Any) -> "BookingQuerySet":
-        """What `user` may see: travellers their own bookings, staff all, anyone else none."""
-        if user.is_staff:
+        """What `user` may see: their own bookings; all, with that permission; anyone else none."""
+        if user.is_staff and user.has_perm("bookings.view_booking"):
             return self
         return self.filter(user_id=user.pk) if user.pk else self.none()
 
@@ -48,6 +47,8 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
 class Booking(models.Model):
     reference = models.UUIDField(unique=True, default=uuid4, editable=False)
+    # Of the hold at the flights service: the booking's reference, until it is rebooked.
+    hold_reference = models.UUIDField(unique=True, default=uuid4, editable=False)
     locator = models.CharField(max_length=LOCATOR_LENGTH, default=make_locator, editable=False)
     # Of the flights service, which may have its own database: an id, never a foreign key.
     flight_id = models.PositiveBigIntegerField(db_index=True)
@@ -55,6 +56,7 @@ class Booking(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bookings"
     )
+    # Both of the seats that are still booked: less, once some of them were cancelled.
     no_of_seats = models.PositiveSmallIntegerField()
     total_cost = models.DecimalField(max_digits=15, decimal_places=3)
     currency = models.CharField(max_length=3, help_text="ISO 4217")
@@ -66,13 +68,26 @@ class Booking(models.Model):
     # Set while an attempt is PROCESSING. On this row, and not to be worked out from attempts, so
     # that the sweep sees it on the row that it has locked.
     paying_since = models.DateTimeField(null=True, blank=True)
+    # A moved flight lets its travellers go: cancelling then costs nothing, whatever the rules say.
+    free_to_cancel = models.BooleanField(default=False)
+    contact_email = models.EmailField(blank=True, default="")
+    contact_phone = models.CharField(max_length=20, blank=True, default="", help_text="E.164")
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    # What was asked under that key, hashed: seats may be cancelled and flights be changed later.
+    fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = BookingQuerySet.as_manager()
 
     class Meta:
+        permissions = [
+            ("book_for_others", "Can book for a traveller"),
+            ("cancel_any_booking", "Can cancel a traveller's booking"),
+            ("extend_booking", "Can extend the time to pay"),
+            ("refund_booking", "Can refund money of a booking"),
+            ("handle_disruption", "Can rebook or refund the bookings of a disrupted flight"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["locator"], name="bookings_booking_locator_once"),
             models.UniqueConstraint(
@@ -115,131 +130,66 @@ class Booking(models.Model):
         return f"{self.locator} ({self.status})"
 
     @property
+    def departure_time(self) -> datetime:
+        """When the flight leaves (UTC), as it was sold or as the traveller was told since."""
+        return datetime.fromisoformat(self.flight["departureTime"])
+
+    @property
+    def seat_price(self) -> Decimal:
+        """Of one seat, in the booking's currency."""
+        return self.total_cost / self.no_of_seats
+
+    @property
     def available_actions(self) -> list[str]:
         """What the API would let the traveller do now, by this process's clock."""
         if self.paying_since is not None or self.status == BookingStatus.CANCELLED:
             return []
         if self.status == BookingStatus.BOOKED:
-            return ["cancel"]
+            return ["cancel"] if self.departure_time > timezone.now() else []
         return ["pay", "cancel"] if self.payment_deadline > timezone.now() else ["cancel"]
 
-    def is_repeat_of(
-        self, *, flight_id: int, no_of_seats: int, expected_price: Decimal | None
-    ) -> bool:
+    def is_repeat_of(self, *, fingerprint: str, expected_price: Decimal | None) -> bool:
         """Whether a request under this booking's key asks for the same as the first one did."""
-        return (
-            self.flight_id == flight_id
-            and self.no_of_seats == no_of_seats
-            and expected_price in (None, self.total_cost / self.no_of_seats)
-        )
+        # Bookings from before there were fingerprints have none.
+        same = self.fingerprint in ("", fingerprint)
+        return same and expected_price in (None, self.seat_price)
 
 
-class PaymentAttempt(models.Model):
-    """One try to pay a booking. Its `provider_key` is the provider's Idempotency-Key for it."""
+def fingerprint_of(request: dict[str, Any]) -> str:
+    """The SHA-256 of a request to book, by which its repetition is known."""
+    text = json.dumps(request, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
-    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="attempts")
-    idempotency_key = models.CharField(max_length=255)
-    provider_key = models.UUIDField(unique=True, default=uuid4, editable=False)
-    provider_id = models.PositiveBigIntegerField(null=True, blank=True)
-    payment_method = models.CharField(max_length=64)
-    amount = models.DecimalField(max_digits=15, decimal_places=3)
-    currency = models.CharField(max_length=3, help_text="ISO 4217")
-    status = models.CharField(
-        max_length=10, choices=AttemptStatus, default=AttemptStatus.PROCESSING
+
+class Passenger(models.Model):
+    """Who flies, with the name as it stands on the travel document.
+
+    An infant sits on an adult's lap, and has no seat.
+    """
+
+    booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="passengers")
+    type = models.CharField(max_length=6, choices=PassengerType, default=PassengerType.ADULT)
+    given_names = models.CharField(max_length=60, blank=True, default="")
+    surname = models.CharField(max_length=60)
+    # The name the ticket was sold to: corrections are measured against it.
+    sold_given_names = models.CharField(max_length=60, blank=True, default="", editable=False)
+    sold_surname = models.CharField(max_length=60, editable=False)
+    # Set when this passenger's seat was cancelled.
+    cancellation = models.ForeignKey(
+        "Cancellation",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="passengers",
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["booking", "idempotency_key"], name="bookings_attempt_key_once"
-            ),
-            models.UniqueConstraint(
-                fields=["booking"],
-                condition=Q(
-                    status__in=(
-                        AttemptStatus.PROCESSING,
-                        AttemptStatus.AUTHORIZED,
-                        AttemptStatus.CAPTURED,
-                    )
-                ),
-                name="bookings_attempt_one_live",
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=AttemptStatus.values), name="bookings_attempt_status"
-            ),
-        ]
-        indexes = [
-            # The reconciler's way to attempts that nobody finished.
-            models.Index(
-                "created_at",
-                name="bookings_attempt_unfinished",
-                condition=Q(status=AttemptStatus.PROCESSING),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.currency} ({self.status})"
-
-
-class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
-    def due(self) -> "OutboxQuerySet":
-        """What a relay should try now, by the database's clock, longest waiting first."""
-        return self.filter(dead_at__isnull=True, due_at__lte=Now()).order_by("due_at")
-
-
-class OutboxMessage(models.Model):
-    """What another service must still be told; the row goes when it has answered."""
-
-    kind = models.CharField(max_length=10, choices=OutboxKind)
-    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="outbox")
-    attempt = models.ForeignKey(
-        PaymentAttempt, on_delete=models.PROTECT, null=True, blank=True, related_name="outbox"
-    )
-    due_at = models.DateTimeField(db_default=ClockTimestamp())
-    tries = models.PositiveIntegerField(default=0)
-    last_error = models.TextField(blank=True, default="")
-    # The dead letters: refused so often that somebody has to look, and have it tried again.
-    dead_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = OutboxQuerySet.as_manager()
-
-    class Meta:
+        ordering = ("pk",)
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind=OutboxKind.RELEASE, attempt__isnull=True)
-                | (~Q(kind=OutboxKind.RELEASE) & Q(attempt__isnull=False)),
-                name="bookings_outbox_money_names_its_attempt",
+                condition=Q(type__in=PassengerType.values), name="bookings_passenger_type"
             ),
-            models.UniqueConstraint(
-                fields=["attempt", "kind"],
-                condition=Q(attempt__isnull=False),
-                name="bookings_outbox_once",
-            ),
-            models.UniqueConstraint(
-                fields=["booking"],
-                condition=Q(kind=OutboxKind.RELEASE),
-                name="bookings_outbox_release_once",
-            ),
-        ]
-        indexes = [
-            models.Index("due_at", name="bookings_outbox_due", condition=Q(dead_at__isnull=True)),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of booking {self.booking_id}"
-
-
-class AuditRun(models.Model):
-    """What an audit found: kept, so that staff see when it last added up."""
-
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(auto_now_add=True)
-    adds_up = models.BooleanField()
-    counted = models.JSONField(help_text="Rows looked at, by kind")
-    differences = models.JSONField(help_text="A sentence each")
-
-    def __str__(self) -> str:
-        return f"{self.started_at:%Y-%m-%d %H:%M} UTC: {'clean' if self.adds_up else 'differences'}"
+        return f"{self.get_type_display()} of booking {self.booking_id}"  # logs know no names
