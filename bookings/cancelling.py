@@ -26,34 +26,48 @@ from bookings.states import (
 )
 from common.database import database_clock
 from common.errors import IdempotencyKeyReused
+from common.money import format_amount
 
 PAID = (AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURED)
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What cancelling `no_of_seats` of a booking does, until `terms.valid_until` (UTC)."""
+    """What cancelling `no_of_seats` of a booking does, until `terms.valid_until` (UTC).
 
+    `id` is a name for these terms of this booking as it stood when they were worked out.
+    """
+
+    id: str
     booking: Booking
     no_of_seats: int
+    is_whole: bool
     passengers: tuple[Passenger, ...]
     terms: Terms
 
-    @property
-    def id(self) -> str:
-        """A name for these terms of this booking as it stands: the same terms, the same name."""
+    @classmethod
+    def of(
+        cls, booking: Booking, no_of_seats: int, passengers: Sequence[Passenger], terms: Terms
+    ) -> "Quote":
         hangs_on = (
-            self.booking.pk,
-            self.booking.flight_id,
-            self.booking.status,
-            self.booking.no_of_seats,
-            self.no_of_seats,
-            sorted(self.passenger_ids),
-            self.terms.refund,
-            self.terms.kept,
-            self.terms.rule["name"],
+            booking.pk,
+            booking.flight_id,
+            booking.status,
+            booking.no_of_seats,
+            no_of_seats,
+            sorted(passenger.pk for passenger in passengers),
+            terms.refund,
+            terms.kept,
+            terms.rule["name"],
         )
-        return hashlib.sha256(repr(hangs_on).encode()).hexdigest()[:32]
+        return cls(
+            id=hashlib.sha256(repr(hangs_on).encode()).hexdigest()[:32],
+            booking=booking,
+            no_of_seats=no_of_seats,
+            is_whole=no_of_seats == booking.no_of_seats,
+            passengers=tuple(passengers),
+            terms=terms,
+        )
 
     @property
     def currency(self) -> str:
@@ -62,10 +76,6 @@ class Quote:
     @property
     def passenger_ids(self) -> list[int]:
         return [passenger.pk for passenger in self.passengers]
-
-    @property
-    def is_whole(self) -> bool:
-        return self.no_of_seats == self.booking.no_of_seats
 
 
 def quote(
@@ -80,7 +90,7 @@ def quote(
         raise errors.BookingCancelled(cancellation_reason=booking.cancellation_reason)
     leaving = _leaving(booking, no_of_seats, passengers)
     seats = _seats(booking, no_of_seats, leaving, passengers)
-    return Quote(booking, seats, leaving, _terms(booking, seats, database_clock()))
+    return Quote.of(booking, seats, leaving, _terms(booking, seats, database_clock()))
 
 
 @transaction.atomic(durable=True)
@@ -157,7 +167,8 @@ def refund(*, booking_id: int, amount: Decimal, reason: str, key: str, by: int) 
         raise errors.NothingToRefund
     left = paid.amount - paid.amount_refunded
     if amount > left:
-        raise errors.RefundTooLarge(refundable=left, currency=booking.currency)
+        refundable = format_amount(left, booking.currency)
+        raise errors.RefundTooLarge(refundable=refundable, currency=booking.currency)
     made = moves.give_back(paid, amount, reason=reason, idempotency_key=key, requested_by_id=by)
     outbox.nudge()
     return made
@@ -166,7 +177,7 @@ def refund(*, booking_id: int, amount: Decimal, reason: str, key: str, by: int) 
 def in_full(booking: Booking, rule: dict[str, Any]) -> Quote:
     """The terms for a traveller who is not to blame: all seats, and all that they cost."""
     terms = _bounded(booking, booking.total_cost, rule, booking.departure_time)
-    return Quote(booking, booking.no_of_seats, tuple(_travelling(booking)), terms)
+    return Quote.of(booking, booking.no_of_seats, _travelling(booking), terms)
 
 
 def _terms(booking: Booking, seats: int, now: datetime) -> Terms:

@@ -185,6 +185,10 @@ class FlightsClient(ServiceClient):
         """All flights, bookable or not."""
         return self.walk("/api/v1/flights/", {"includeUnbookable": "true", **filters})
 
+    def bookable(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Flights that take bookings; `trips` and `tripDate` narrow them."""
+        return self.walk("/api/v1/flights/", filters)
+
     def flight(self, flight_id: int) -> dict[str, Any] | None:
         status, body = self.service.call("GET", f"/api/v1/flights/{flight_id}/")
         if status == 404:

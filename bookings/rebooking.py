@@ -20,14 +20,14 @@ from bookings.states import BookingStatus, MessageKind, RebookingStatus
 from common.errors import RequestInFlight, SeatholdError
 
 
-def rebook(*, booking_id: int, to_flight_id: int) -> Booking:
+def rebook(*, booking_id: int, from_flight_id: int, to_flight_id: int) -> Booking:
     """The booking, with as many seats on another flight. The old seats are given back.
 
-    Raises BookingNotFound, NotRebookable (not BOOKED, or changed meanwhile), RequestInFlight when
+    Raises BookingNotFound, NotRebookable (not BOOKED on that flight any more), RequestInFlight when
     somebody else is at it, FlightNotFound, FlightClosed, SeatsUnavailable, FlightsUnavailable. Then
     the booking stands as it was, and no new seat is kept.
     """
-    rebooking = _start(booking_id, to_flight_id)
+    rebooking = _start(booking_id, from_flight_id, to_flight_id)
     try:
         sold = _take_seats(rebooking)
     except errors.HoldGone:
@@ -58,14 +58,14 @@ def _lease() -> timedelta:
 
 
 @transaction.atomic(durable=True)
-def _start(booking_id: int, to_flight_id: int) -> Rebooking:
+def _start(booking_id: int, from_flight_id: int, to_flight_id: int) -> Rebooking:
     booking = moves.lock_booking(booking_id)
-    if booking.status != BookingStatus.BOOKED or booking.flight_id == to_flight_id:
+    if booking.status != BookingStatus.BOOKED or booking.flight_id != from_flight_id:
         raise errors.NotRebookable
     if booking.rebookings.filter(status=RebookingStatus.PROCESSING).exists():
         raise RequestInFlight
     return Rebooking.objects.create(
-        booking=booking, from_flight_id=booking.flight_id, to_flight_id=to_flight_id
+        booking=booking, from_flight_id=from_flight_id, to_flight_id=to_flight_id
     )
 
 

@@ -8,7 +8,7 @@ its hours before departure on, to the second, until the next one does. Hours are
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -64,7 +64,7 @@ def terms_of(
 def _closest_group(rules: Iterable[RefundRule], fare: str, currency: str) -> list[RefundRule]:
     rules = list(rules)
     for wanted in ((fare, currency), (fare, ""), ("", currency), ("", "")):
-        if group := [rule for rule in rules if (rule.fare, rule.currency) == wanted]:
+        if group := [rule for rule in rules if _group(rule) == wanted]:
             return group
     return []
 
@@ -84,3 +84,43 @@ def _shown(rule: RefundRule) -> dict[str, Any]:
         "percent": f"{rule.percent.normalize():f}",
         "fee": format_amount(rule.fee, rule.currency) if rule.fee else None,
     }
+
+
+@dataclass(frozen=True)
+class Example:
+    """What an example booking would get back under the rules of one group."""
+
+    fare: str
+    currency: str
+    hours_before: int
+    at: str
+    refund: str
+
+
+def examples(
+    rules: Iterable[RefundRule], *, price: Decimal = Decimal(10000), default_currency: str
+) -> list[Example]:
+    """What one seat for `price` gets back at each rule's last second, and one second later."""
+    rules = list(rules)
+    departure = datetime(2030, 1, 1, tzinfo=UTC)
+    shown = []
+    for rule in rules:
+        currency = rule.currency or default_currency
+        group = [other for other in rules if _group(other) == _group(rule)]
+        for at, late in (("at the last second", 0), ("one second later", 1)):
+            terms = terms_of(
+                cost=price,
+                no_of_seats=1,
+                fare=rule.fare,
+                currency=rule.currency,
+                departure=departure,
+                now=departure - timedelta(hours=rule.hours_before, seconds=-late),
+                rules=group,
+            )
+            refund = f"{format_amount(terms.refund, currency)} {currency}"
+            shown.append(Example(rule.fare, rule.currency, rule.hours_before, at, refund))
+    return shown
+
+
+def _group(rule: RefundRule) -> tuple[str, str]:
+    return rule.fare, rule.currency

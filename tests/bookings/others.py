@@ -19,6 +19,8 @@ FLIGHT = {
 }
 HOLD = re.compile(rf"{FLIGHTS}/flights/\d+/holds/[0-9a-f-]+/$")
 CONFIRM = re.compile(rf"{FLIGHTS}/flights/\d+/holds/[0-9a-f-]+/confirm/$")
+SHRINK = re.compile(rf"{FLIGHTS}/flights/\d+/holds/[0-9a-f-]+/shrink/$")
+EXTEND = re.compile(rf"{FLIGHTS}/flights/\d+/holds/[0-9a-f-]+/extend/$")
 RELEASE = f"{FLIGHTS}/holds/release/"
 AUTHORISE = f"{PAYMENTS}/payments/"
 CAPTURE = re.compile(rf"{PAYMENTS}/payments/\d+/capture/$")
@@ -44,6 +46,12 @@ class OtherServices:
     def confirm(self, answer: Any = None, status: int = 200) -> None:
         self._on("POST", CONFIRM, answer or {"status": "CONFIRMED"}, status)
 
+    def shrink(self, answer: Any = None, status: int = 200) -> None:
+        self._on("POST", SHRINK, answer or {"status": "CONFIRMED"}, status)
+
+    def extend(self, answer: Any = None, status: int = 200) -> None:
+        self._on("POST", EXTEND, answer or {"status": "HELD"}, status)
+
     def release(self, answer: Any = None, status: int = 200) -> None:
         self._on("POST", RELEASE, answer or {"released": 1}, status)
 
@@ -67,6 +75,8 @@ class OtherServices:
         self.authorise()
         self.confirm()
         self.capture()
+        self.shrink()
+        self.extend()
         self.release()
         self.void()
 

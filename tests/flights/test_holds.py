@@ -339,3 +339,58 @@ def test_a_flight_without_live_holds_is_deleted(flight: Flight) -> None:
     holds.release_holds(references=[hold(flight).reference])
     holds.delete_flight(flight_id=flight.pk)
     assert not Flight.objects.filter(pk=flight.pk).exists()
+
+
+# --- Fewer seats, and more time ---
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_hold_shrinks_and_its_seats_are_free(flight: Flight, confirmed: bool) -> None:
+    taken = hold(flight, seats=3)
+    if confirmed:
+        holds.confirm_hold(flight_id=flight.pk, reference=taken.reference)
+    shrunk = holds.shrink_hold(flight_id=flight.pk, reference=taken.reference, no_of_seats=1)
+    assert (shrunk.hold.no_of_seats, shrunk.flight.remaining_seats) == (1, 179)
+    assert seats_left(flight) == 179
+
+
+def test_a_hold_never_grows_however_late_a_request_comes(flight: Flight) -> None:
+    taken = hold(flight, seats=3)
+    for seats in (1, 2, 3, 1):
+        holds.shrink_hold(flight_id=flight.pk, reference=taken.reference, no_of_seats=seats)
+    assert SeatHold.objects.get(pk=taken.pk).no_of_seats == 1
+    assert seats_left(flight) == 179
+
+
+def test_a_shrunk_hold_is_released_with_what_is_left_of_it(flight: Flight) -> None:
+    taken = hold(flight, seats=3)
+    holds.shrink_hold(flight_id=flight.pk, reference=taken.reference, no_of_seats=2)
+    holds.release_holds(references=[taken.reference])
+    assert seats_left(flight) == 180
+
+
+def test_an_extended_hold_outlives_its_first_expiry(flight: Flight) -> None:
+    taken = hold(flight)
+    expire(taken)
+    later = soon() + timedelta(hours=1)
+    holds.extend_hold(flight_id=flight.pk, reference=taken.reference, expires_at=later)
+    assert holds.release_expired_holds() == 0
+    assert SeatHold.objects.get(pk=taken.pk).expires_at == later
+
+
+def test_an_expiry_never_comes_nearer_however_late_a_request_comes(flight: Flight) -> None:
+    taken, later = hold(flight), soon() + timedelta(hours=1)
+    for moment in (later, later - timedelta(minutes=30)):
+        holds.extend_hold(flight_id=flight.pk, reference=taken.reference, expires_at=moment)
+    assert SeatHold.objects.get(pk=taken.pk).expires_at == later
+
+
+def test_a_released_or_unknown_hold_neither_shrinks_nor_lasts(flight: Flight) -> None:
+    gone = hold(flight)
+    holds.release_holds(references=[gone.reference])
+    for reference, error in ((gone.reference, errors.HoldReleased), (uuid4(), errors.HoldNotFound)):
+        with pytest.raises(error):
+            holds.shrink_hold(flight_id=flight.pk, reference=reference, no_of_seats=1)
+        with pytest.raises(error):
+            holds.extend_hold(flight_id=flight.pk, reference=reference, expires_at=soon())
+    assert seats_left(flight) == 180

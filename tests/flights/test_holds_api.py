@@ -193,3 +193,16 @@ def test_a_wrong_secret_is_a_401_that_says_how_to_prove_oneself(
 def test_the_older_of_two_secrets_is_accepted(anyone: APIClient, path: str) -> None:
     anyone.credentials(HTTP_AUTHORIZATION="Service tests-older-service-secret")
     assert anyone.put(path, wanted()).status_code == 201
+
+
+def test_a_hold_shrinks_and_lasts_longer_for_services_alone(
+    service: APIClient, staff: APIClient, path: str
+) -> None:
+    service.put(path, wanted(seats=3))
+    assert service.post(f"{path}shrink/", {"noOfSeats": 2}).json()["noOfSeats"] == 2
+    until = wanted(minutes=60)["expiresAt"]
+    assert service.post(f"{path}extend/", {"expiresAt": until}).json()["expiresAt"] == until
+    for what, body in (("shrink", {"noOfSeats": 1}), ("extend", {"expiresAt": until})):
+        assert staff.post(f"{path}{what}/", body).status_code == 403
+        assert APIClient().post(f"{path}{what}/", body).status_code == 401
+    assert service.post(f"{path}shrink/", {"noOfSeats": 0}).status_code == 400
