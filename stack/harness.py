@@ -41,7 +41,8 @@ class Answer:
 class LocalStack:
     """The real `manage.py stack` as a child process, with a new DATA_DIR and free ports.
 
-    `env` is added to its environment. Leaving the `with` block stops it and deletes its data.
+    `env` is added to its environment, and may put something between the services by naming
+    FLIGHTS_URL and PAYMENTS_URL. Leaving the `with` block stops it and deletes its data.
     Methods that take a name want one of bookings, flights, payments, worker, beat, database,
     broker. All raise StackError when what they promise does not come about.
     """
@@ -89,6 +90,10 @@ class LocalStack:
     def payments_url(self) -> str:
         return self._url("payments")
 
+    def port(self, name: str) -> int:
+        """The port of a web server, known before the start."""
+        return self._ports[name]
+
     @property
     def env(self) -> dict[str, str]:
         """The variables that a process needs to work with this stack (its `stack.env`)."""
@@ -123,6 +128,24 @@ class LocalStack:
                 printed = tail(self._log, 30)
                 raise StackError(f"{name} is not ready after {seconds:.0f} s. Printed:{printed}")
             time.sleep(0.1)
+
+    def pid(self, name: str) -> int | None:
+        """The process id of one program, None while it does not run. What it started is below."""
+        try:
+            return int((self.data_dir / f"{name}.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start a `manage.py` command against this stack, for the caller to wait for or to kill."""
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *words],
+            cwd=BASE_DIR,
+            env={**self._inherited(), "DATA_DIR": str(self.data_dir)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def manage(self, *words: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Run a `manage.py` command against this stack, as a second terminal would."""
@@ -170,7 +193,13 @@ class LocalStack:
             name="stack",
             argv=[*command, *self._options],
             cwd=BASE_DIR,
-            env={**self._inherited(), **ports, **self._env, "DATA_DIR": str(self.data_dir)},
+            env={
+                **self._inherited(),
+                "THROTTLES": "off",  # tests ask faster than people do
+                **ports,
+                **self._env,
+                "DATA_DIR": str(self.data_dir),
+            },
             log=self._log,
         )
 
