@@ -5,29 +5,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
+from accounts import services
 from accounts.models import User
+from tests.people import PASSWORD
 
 LOGIN = "/api/v1/auth/login/"
 LOGOUT = "/api/v1/auth/logout/"
 BOOKINGS = "/api/v1/bookings/"
-PASSWORD = "correct horse"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def user() -> User:
-    return User.objects.create_user("asha", "asha@example.com", PASSWORD)
-
-
-@pytest.fixture
-def token(user: User) -> str:
-    return AuthToken.objects.create(user)[1]
 
 
 def log_in(username: str = "asha", password: str = PASSWORD) -> Any:
@@ -77,9 +69,51 @@ def test_wrong_password_unknown_name_and_closed_account_get_the_same_answer(user
     assert bodies[0] == bodies[1] == bodies[2]
 
 
-@pytest.mark.parametrize(("name", "password"), [("ASHA", PASSWORD), ("asha", f"{PASSWORD} ")])
-def test_case_and_spaces_count(user: User, name: str, password: str) -> None:
-    assert_refused(log_in(name, password))
+@pytest.mark.parametrize("password", [f"{PASSWORD} ", f" {PASSWORD}", PASSWORD.upper()])
+def test_case_and_spaces_of_a_password_count(user: User, password: str) -> None:
+    assert_refused(log_in(password=password))
+
+
+@pytest.mark.parametrize("name", ["ASHA", "Asha", " asha ", "\uff21sha"])
+def test_a_name_is_known_however_it_is_written(user: User, name: str) -> None:
+    assert log_in(name).json()["user"] == log_in().json()["user"]
+
+
+def test_case_is_no_matter_in_other_alphabets(db: None) -> None:
+    User.objects.create_user("Ελένης", password=PASSWORD)
+    for name in ("ελένης", "ΕΛΈΝΗΣ"):
+        assert log_in(name).json()["user"]["username"] == "Ελένης"
+
+
+def test_tokens_are_not_to_be_kept_by_browsers_and_proxies(user: User) -> None:
+    assert log_in().headers["Cache-Control"] == "no-store"
+
+
+def test_a_wrong_password_and_an_unknown_name_cost_the_same_work(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashing is what takes the time: it is done once, whoever does not exist."""
+    User.objects.create_user("ben", password=PASSWORD, is_active=False)
+    User.objects.create_user("chandra")  # has no password
+    hashed = []
+    encode = MD5PasswordHasher.encode
+
+    def counting(*args: Any) -> str:
+        hashed.append(1)
+        return encode(*args)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counting)
+    for name in ("asha", "nobody", "ben", "chandra"):
+        hashed.clear()
+        assert_refused(log_in(name, "wrong horse"))
+        assert len(hashed) == 1, name
+
+
+def test_a_log_in_that_meets_a_change_of_password_gets_no_token(user: User) -> None:
+    known = User.objects.get(pk=user.pk)
+    services.change_password(user, old=PASSWORD, new="better horse")
+    assert services.open_token(known) is None
+    assert not AuthToken.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["username", "password"])
@@ -102,6 +136,22 @@ def test_logging_out_kills_the_token_that_was_sent_and_no_other(user: User, toke
     assert (answer.status_code, answer.content) == (204, b"")
     assert_refused(look(f"Token {token}"))
     assert look(f"Token {other}").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b'{"everywhere": true}', b"[]", b"null"])
+def test_logging_out_takes_no_fields(token: str, body: bytes) -> None:
+    headers = {"Authorization": f"Token {token}"}
+    answer = Client().post(LOGOUT, body, content_type="application/json", headers=headers)
+    assert answer.status_code == 400
+    assert look(f"Token {token}").status_code == 200
+
+
+def test_a_form_of_a_page_can_log_out(user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    assert client.post(LOGOUT, {"everywhere": "1"}).status_code == 400
+    kind = "application/x-www-form-urlencoded"
+    assert client.post(LOGOUT, b"", content_type=kind).status_code == 204
 
 
 def test_logging_out_ends_a_browsers_session(user: User) -> None:

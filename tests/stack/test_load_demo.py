@@ -22,10 +22,23 @@ def test_the_accounts_have_their_ids_and_passwords(db):
         "admin": 1,
         "traveller": 2,
         "traveller2": 3,
+        "support": 4,
+        "schedule": 5,
+        "finance": 6,
     }
     assert users.get(username="admin").is_superuser
     assert not users.get(username="traveller").is_staff
     assert authenticate(username="traveller2", password="traveller2")
+
+
+def test_each_role_has_its_demo_account(db):
+    load()
+    staff = get_user_model().objects.filter(is_staff=True, is_superuser=False)
+    assert dict(staff.values_list("username", "groups__name")) == {
+        "support": "support",
+        "schedule": "schedule manager",
+        "finance": "finance",
+    }
 
 
 def test_loading_twice_changes_nothing(db):
@@ -46,7 +59,7 @@ def test_an_id_that_somebody_has_is_left_to_them(db):
 
 def test_the_next_account_gets_an_id_of_its_own(db):
     load()
-    assert get_user_model().objects.create_user(username="next").pk == 4
+    assert get_user_model().objects.create_user(username="next").pk == 7
 
 
 @pytest.mark.parametrize(
