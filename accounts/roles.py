@@ -26,7 +26,7 @@ ROLES: dict[str, dict[str, str] | str] = {
         "flights": _each("view", CATALOGUE),
         "bookings": (
             f"{_each('view', OF_A_BOOKING)} view_message change_message "
-            "book_for_others cancel_any_booking extend_booking change_passenger"
+            "book_for_others cancel_any_booking extend_booking change_passenger handle_disruption"
         ),
     },
     "schedule manager": {

@@ -5,4 +5,4 @@ class BookingsConfig(AppConfig):
     name = "bookings"
 
     def ready(self) -> None:
-        from bookings import checks  # noqa: F401  (importing registers them)
+        from bookings import actor, checks, forgetting  # noqa: F401  (importing registers them)

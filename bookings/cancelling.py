@@ -56,8 +56,8 @@ class Quote:
             booking.no_of_seats,
             no_of_seats,
             sorted(passenger.pk for passenger in passengers),
-            terms.refund,
-            terms.kept,
+            format_amount(terms.refund, booking.currency),
+            format_amount(terms.kept, booking.currency),
             terms.rule["name"],
         )
         return cls(

@@ -47,8 +47,8 @@ def check_times(**kwargs: Any) -> list[CheckMessage]:
         (
             budget + capture < settings.WEB_TIMEOUT_SECONDS,
             f"WEB_TIMEOUT_SECONDS ({settings.WEB_TIMEOUT_SECONDS:g}) must be above the"
-            f" {budget + capture:g} s that paying and capturing can take: the server would kill"
-            " payments under way.",
+            f" {budget + capture:g} s that paying and capturing can take: a server that stops"
+            " would kill payments under way.",
         ),
         (
             min(

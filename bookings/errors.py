@@ -165,6 +165,28 @@ class PassengersDoNotFit(SeatholdError):
     title = "The passengers do not fit the seats."
 
 
+class PassengersMissing(Conflict):
+    code = "passengers_missing"
+    title = "Say first who flies: without passengers the booking can't be paid."
+
+
+class PassengersSettled(Conflict):
+    code = "passengers_settled"
+    title = "The booking is paid, and its passengers are settled: correct their names one by one."
+
+
+class PassengerNotFound(NotFound):
+    code = "passenger_not_found"
+    title = "The booking has no such passenger."
+
+
+class NameCorrectionRefused(Conflict):
+    """Carries `reason`: too_many_letters, too_late, or seat_cancelled."""
+
+    code = "name_correction_refused"
+    title = "This name can't be corrected so."
+
+
 class FlightDeparted(Conflict):
     code = "flight_departed"
     title = "The flight has departed: this can't be done any more."
@@ -192,6 +214,11 @@ class DeadlineTooLate(Conflict):
 class DeadlineTooEarly(Conflict):
     code = "deadline_too_early"
     title = "The time to pay can be extended, and not shortened."
+
+
+class NotDisrupted(Conflict):
+    code = "not_disrupted"
+    title = "This flight was neither cancelled nor moved since its bookings were made."
 
 
 class NotRebookable(Conflict):

@@ -78,8 +78,9 @@ def _take_seats(rebooking: Rebooking) -> clients.SoldSeats:
         no_of_seats=rebooking.booking.no_of_seats,
         expires_at=timezone.now() + _lease(),
     )
-    if timezone.now() - rebooking.created_at >= _lease():
-        # It may have been taken back before these seats were held: then nobody would release them.
+    if not Rebooking.objects.filter(pk=rebooking.pk, status=RebookingStatus.PROCESSING).exists():
+        # Taken back, and its hold released, maybe before it was there: it will expire. A release
+        # that is written from here on finds it.
         raise errors.HoldGone
     clients.flights().confirm(flight_id=flight_id, reference=reference)
     return sold

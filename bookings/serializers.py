@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 from django.conf import settings
@@ -5,8 +6,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from bookings import names
 from bookings.models import Booking, Cancellation, Passenger, PaymentAttempt, Refund
-from bookings.passengers import PassengerName
+from bookings.passengers import Contact, PassengerName
 from bookings.services import Order
 from bookings.states import (
     AttemptStatus,
@@ -28,15 +30,68 @@ from common.wire import (
 # --- What is asked ------------------------------------------------------------------------------
 
 
+class NameField(serializers.CharField):
+    """A name as on the travel document (ICAO Doc 9303), in NFC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=names.LONGEST, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return names.tidy(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="no_name") from error
+
+
+class PhoneField(serializers.RegexField):
+    """A number as in E.164; what people write between its digits is left out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^\+[1-9][0-9]{6,14}$", **kwargs)
+        self.error_messages["invalid"] = "Give the number with + and country: +912212345678."
+
+    def to_internal_value(self, data: Any) -> str:
+        return re.sub(r"[ ().-]", "", super().to_internal_value(data))
+
+
 class PassengerNameSerializer(Serializer):
-    given_names = serializers.CharField(max_length=60, required=False, allow_blank=True)
-    surname = serializers.CharField(max_length=60)
+    given_names = NameField(required=False, allow_blank=True, help_text="Some people have none.")
+    surname = NameField()
     type = serializers.ChoiceField(choices=PassengerType.choices, required=False)
+
+
+class PassengerList(serializers.ListSerializer):
+    def __init__(self, **kwargs: Any) -> None:
+        most = 2 * settings.MAX_SEATS_PER_BOOKING  # each with an infant
+        super().__init__(child=PassengerNameSerializer(), max_length=most, **kwargs)
 
 
 class ContactSerializer(Serializer):
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
-    phone = serializers.CharField(max_length=20, required=False, allow_blank=True)
+    phone = PhoneField(required=False, allow_blank=True, help_text="E.164")
+
+
+class PassengersSerializer(Serializer):
+    passengers = PassengerList(allow_empty=False)
+    contact = ContactSerializer(required=False, help_text="As it is, if left out.")
+
+    def wanted(self) -> dict[str, Any]:
+        """Who is to fly and how they are reached, once it is valid."""
+        asked = self.validated_data
+        return {
+            "given": [PassengerName(**name) for name in asked["passengers"]],
+            "contact": Contact(**asked["contact"]) if "contact" in asked else None,
+        }
+
+
+class CorrectNameSerializer(Serializer):
+    given_names = NameField(required=False, allow_blank=True)
+    surname = NameField(required=False)
+
+
+class LookupSerializer(Serializer):
+    locator = serializers.CharField(max_length=20)
+    surname = serializers.CharField(max_length=4 * names.LONGEST)
 
 
 class CreateBookingSerializer(Serializer):
@@ -48,7 +103,7 @@ class CreateBookingSerializer(Serializer):
     expected_price = AmountField(
         required=False, help_text="Of a seat. When it is another by now, nothing is booked."
     )
-    passengers = PassengerNameSerializer(many=True, required=False)
+    passengers = PassengerList(required=False)
     contact = ContactSerializer(required=False)
 
     def order(self) -> Order:
@@ -138,6 +193,11 @@ class PassengerSerializer(ModelSerializer):
         read_only_fields = fields
 
 
+class ShownContactSerializer(Serializer):
+    email = serializers.CharField()
+    phone = serializers.CharField()
+
+
 class RefundSerializer(ModelSerializer):
     amount = AmountField()
     currency = serializers.CharField(help_text="ISO 4217")
@@ -206,8 +266,28 @@ class QuoteSerializer(Serializer):
         return UtcDateTimeField().to_representation(timezone.now())
 
 
+class ActorSerializer(Serializer):
+    kind = serializers.ChoiceField(
+        choices=["traveller", "support", "system", "database"],
+        help_text="`system`: a clock or a command; `database`: written there past the program.",
+    )
+    name = serializers.CharField(required=False, help_text="For staff alone.")
+
+
+class HappeningSerializer(Serializer):
+    """Something that happened to a booking."""
+
+    at = UtcDateTimeField()
+    what = serializers.CharField(help_text="In words, as `2 seats held`.")
+    by = ActorSerializer()
+    changes = serializers.DictField(
+        child=serializers.DictField(), help_text="By name: `from` (null if new) and `to`."
+    )
+    request_id = serializers.CharField(allow_null=True)
+
+
 class BookingSerializer(ModelSerializer):
-    """A booking as its traveller sees it."""
+    """A booking as its traveller sees it; or a guest, if the context has `guest`."""
 
     user_id = IdField()
     flight_id = IdField()
@@ -217,7 +297,7 @@ class BookingSerializer(ModelSerializer):
     payment_deadline = UtcDateTimeField()
     server_time = serializers.SerializerMethodField("now", help_text="To count down by.")
     flight = serializers.DictField(help_text="The flight as it was sold.")
-    contact = serializers.SerializerMethodField()
+    contact = serializers.SerializerMethodField(help_text="A guest sees it by half only.")
     passengers = serializers.SerializerMethodField("travelling")
     payments = PaymentSerializer(many=True, source="attempts")
     cancellations = CancellationSerializer(many=True)
@@ -257,9 +337,12 @@ class BookingSerializer(ModelSerializer):
     def now(self, booking: Booking) -> str:
         return UtcDateTimeField().to_representation(timezone.now())
 
-    @extend_schema_field(ContactSerializer)
+    @extend_schema_field(ShownContactSerializer)
     def get_contact(self, booking: Booking) -> dict[str, str]:
-        return {"email": booking.contact_email, "phone": booking.contact_phone}
+        email, phone = booking.contact_email, booking.contact_phone
+        if self.context.get("guest"):
+            email, phone = masked_email(email), masked_phone(phone)
+        return {"email": email, "phone": phone}
 
     @extend_schema_field(PassengerSerializer(many=True))
     def travelling(self, booking: Booking) -> Any:
@@ -267,3 +350,27 @@ class BookingSerializer(ModelSerializer):
         everybody = booking.passengers.all()  # they may be prefetched
         left = [one for one in everybody if one.cancellation_id is None]
         return PassengerSerializer(left, many=True).data
+
+    def to_representation(self, booking: Booking) -> dict[str, Any]:
+        shown = super().to_representation(booking)
+        if self.context.get("guest"):
+            shown["availableActions"] = []
+        return shown
+
+
+class FoundSerializer(Serializer):
+    """A booking that was looked up, and the token to read it again."""
+
+    token = serializers.CharField(help_text="Send it as `Authorization: Booking <token>`.")
+    expiry = UtcDateTimeField()
+    booking = BookingSerializer()
+
+
+def masked_email(email: str) -> str:
+    """`a***@example.com`: enough to know one's own."""
+    name, at, host = email.rpartition("@")
+    return f"{name[:1]}***{at}{host}" if email else ""
+
+
+def masked_phone(phone: str) -> str:
+    return f"***{phone[-2:]}" if phone else ""

@@ -7,7 +7,7 @@ the order, and what each crash leaves behind.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -52,8 +52,8 @@ class Order:
     no_of_seats: int
     expected_price: Decimal | None = None
     passengers: Sequence[PassengerName] = ()
-    contact_email: str = ""
-    contact_phone: str = ""
+    contact_email: str = field(default="", repr=False)
+    contact_phone: str = field(default="", repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -219,9 +219,9 @@ def pay(
     tells what became of the first request, and never charges twice.
 
     Raises BookingNotFound, BookingExpired, BookingCancelled, AlreadyBooked, PaymentInProgress,
-    AmountMismatch, PaymentDeclined, PaymentMethodUnknown, PaymentVoided, SeatsLost,
-    IdempotencyKeyReused, RequestInFlight; PaymentsUnavailable and FlightsUnavailable when the
-    outcome is not known yet: the reconciler finds it out.
+    PassengersMissing, AmountMismatch, PaymentDeclined, PaymentMethodUnknown, PaymentVoided,
+    SeatsLost, IdempotencyKeyReused, RequestInFlight; PaymentsUnavailable and FlightsUnavailable
+    when the outcome is not known yet: the reconciler finds it out.
     """
     attempt, is_new = _start_attempt(
         booking_id=booking_id, key=key, payment_method=payment_method, total_cost=total_cost
@@ -243,6 +243,7 @@ def _start_attempt(
             raise IdempotencyKeyReused
         return attempt, False
     refuse_unless_payable(booking)
+    passengers.refuse_if_missing(booking)
     if total_cost not in (None, booking.total_cost):
         cost = format_amount(booking.total_cost, booking.currency)
         raise errors.AmountMismatch(total_cost=cost, currency=booking.currency)

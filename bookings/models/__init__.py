@@ -6,11 +6,13 @@ the rules.
 
 from bookings.models.audits import AuditRun
 from bookings.models.bookings import Booking, Passenger
+from bookings.models.events import EVENTS
 from bookings.models.money import Cancellation, PaymentAttempt, Refund, RefundRule
 from bookings.models.outbox import Message, OutboxMessage
 from bookings.models.rebookings import Rebooking
 
 __all__ = [
+    "EVENTS",
     "AuditRun",
     "Booking",
     "Cancellation",

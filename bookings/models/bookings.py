@@ -1,6 +1,5 @@
 """A traveller's booking and who flies on it."""
 
-import hashlib
 import json
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.crypto import get_random_string
+from django.utils.crypto import get_random_string, salted_hmac
 
 from bookings.states import BookingStatus, CancellationReason, PassengerType
 
@@ -156,9 +155,12 @@ class Booking(models.Model):
 
 
 def fingerprint_of(request: dict[str, Any]) -> str:
-    """The SHA-256 of a request to book, by which its repetition is known."""
+    """The keyed hash of a request to book, by which its repetition is known, and no name guessed.
+
+    Under another SECRET_KEY a repetition is not known for one any more, and refused.
+    """
     text = json.dumps(request, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return salted_hmac("bookings.fingerprint", text, algorithm="sha256").hexdigest()
 
 
 class Passenger(models.Model):

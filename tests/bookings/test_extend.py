@@ -1,7 +1,7 @@
 """More time to pay: given by staff, bounded, and never without the seats."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -90,7 +90,7 @@ def test_a_booking_that_expires_while_its_hold_is_extended_stays_expired(
 ) -> None:
     others.extend()
 
-    def expire_first(booking_id: int, deadline: object) -> Booking:
+    def expire_first(booking_id: int, deadline: datetime) -> Booking:
         Booking.objects.update(payment_deadline=timezone.now() - timedelta(seconds=1))
         services.expire()
         return move(booking_id, deadline)

@@ -147,7 +147,7 @@ def test_a_process_that_slept_too_long_does_not_confirm(
 
     def sleep(*arguments: object) -> Rebooking:
         made = start(*arguments)  # type: ignore[arg-type]
-        made.created_at -= timedelta(seconds=41)
+        rebooking.take_back([made])
         return made
 
     monkeypatch.setattr(rebooking, "_start", sleep)
