@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 from django.db.models.signals import post_migrate, pre_migrate
 
 
@@ -10,3 +11,10 @@ class CommonConfig(AppConfig):
 
         pre_migrate.connect(database.unbound_migrations, sender=self)
         post_migrate.connect(database.set_role_timeouts, sender=self)
+
+
+class AdminConfig(admin.AdminConfig):
+    """Django's admin on our own site."""
+
+    default = False
+    default_site = "common.admin_site.AdminSite"

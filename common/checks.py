@@ -1,12 +1,17 @@
 """Settings without which nothing may start. Each service adds its own (`<service>/checks.py`)."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from common.throttles import COST_CLASSES, Rate
+
+# Keys that Django, and our local stack, make for trials.
+INSECURE_PREFIX = "django-insecure-"
 KNOWN_SERVICES = {"flights", "bookings", "payments"}
 
 
@@ -52,7 +57,30 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
                 id="common.E005",
             )
         )
+    errors += [Error(fault, id="common.E006") for fault in _faults_of_rates()]
+    if settings.SECURE:
+        errors += [Error(fault, id="common.E007") for fault in _faults_in_production()]
     return errors
+
+
+def _faults_of_rates() -> Iterator[str]:
+    for name, rate in settings.THROTTLE_RATES.items():
+        if name not in COST_CLASSES:
+            yield f"THROTTLE_RATES: {name!r} is none of {', '.join(COST_CLASSES)}."
+            continue
+        try:
+            Rate.parse(rate)
+        except ValueError as error:
+            yield f"THROTTLE_RATES: {name}: {error}"
+
+
+def _faults_in_production() -> Iterator[str]:
+    """What does no harm in a trial, and much on the open internet."""
+    for key in [settings.SECRET_KEY if _has_secret_key() else "", *settings.SECRET_KEY_FALLBACKS]:
+        if key and (len(key) < 50 or len(set(key)) < 5 or key.startswith(INSECURE_PREFIX)):
+            yield "SECRET_KEY, and each of SECRET_KEY_FALLBACKS, needs 50 random characters."
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        yield "ALLOWED_HOSTS names the hosts that we are, each one: links in mails are made of it."
 
 
 def _has_secret_key() -> bool:

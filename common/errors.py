@@ -62,6 +62,21 @@ class BodyTooLarge(SeatholdError):
     title = "The body is larger than we read."
 
 
+class BodyBroken(SeatholdError):
+    status_code = 400
+    code = "parse_error"
+    title = "The body is not well-formed JSON."
+
+    def __init__(self, detail: str = "The body broke off.") -> None:
+        super().__init__(detail)
+
+
+class LengthRequired(SeatholdError):
+    status_code = 411
+    code = "length_required"
+    title = "Send the body in one piece, with its Content-Length."
+
+
 class IdempotencyKeyMissing(SeatholdError):
     status_code = 400
     code = "idempotency_key_missing"

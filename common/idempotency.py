@@ -21,6 +21,7 @@ def read_key(request: Request, *, required: bool) -> str | None: ...
 def read_key(request: Request, *, required: bool) -> str | None:
     """The request's key: 1 to 255 visible ASCII characters; None where it may be missing.
 
+    Two headers reach us as one, joined by a comma and a space (RFC 9110, 5.2), which is none.
     Raises IdempotencyKeyMissing and IdempotencyKeyInvalid.
     """
     key = request.headers.get(HEADER)
@@ -37,7 +38,8 @@ def key_parameter(*, required: bool) -> OpenApiParameter:
     """The header in the OpenAPI document."""
     return OpenApiParameter(
         HEADER,
-        location=OpenApiParameter.HEADER,
+        {"type": "string", "pattern": r"^[\x21-\x2b\x2d-\x7e]+$", "maxLength": MAX_LENGTH},
+        OpenApiParameter.HEADER,
         required=required,
         description="1 to 255 visible ASCII characters. The same key again answers the same.",
     )

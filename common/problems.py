@@ -30,20 +30,24 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
-# Titles of the problems that DRF and Django raise; ours carry their own.
-TITLES = {
-    "validation_error": "Some of what was sent is not valid.",
-    "parse_error": "The body is not well-formed JSON.",
-    "not_authenticated": "Log in first, and send your token.",
-    "authentication_failed": "These credentials are not valid.",
-    "permission_denied": "You may not do this.",
-    "method_not_allowed": "This resource does not take this method.",
-    "not_acceptable": "We answer in JSON.",
-    "unsupported_media_type": "Send JSON, with Content-Type: application/json.",
-    "throttled": "Too many requests: please slow down.",
-    "bad_request": "The request can't be understood.",
-    "csrf_failed": "The request carries no valid CSRF token.",
+# The problems that DRF and Django raise; ours carry their own status and title.
+OF_FRAMEWORKS = {
+    "bad_request": (400, "The request can't be understood."),
+    "validation_error": (400, "Some of what was sent is not valid."),
+    "parse_error": (400, "The body is not well-formed JSON."),
+    "not_authenticated": (401, "Log in first, and send your token."),
+    "authentication_failed": (401, "These credentials are not valid."),
+    "permission_denied": (403, "You may not do this."),
+    "csrf_failed": (403, "The request carries no valid CSRF token."),
+    "method_not_allowed": (405, "This resource does not take this method."),
+    "not_acceptable": (406, "We answer in JSON."),
+    "precondition_failed": (412, "What is there is not what you made a condition."),
+    "unsupported_media_type": (415, "Send JSON, with Content-Type: application/json."),
+    "throttled": (429, "Too many requests: please slow down."),
 }
+TITLES = {code: title for code, (_, title) in OF_FRAMEWORKS.items()}
+# What a status means where nothing more is known: the first of those above.
+CODES = {status: code for code, (status, _) in reversed(OF_FRAMEWORKS.items())}
 
 
 def problem(
@@ -63,6 +67,16 @@ def problem(
 
 def of_error(error: SeatholdError) -> dict[str, Any]:
     return problem(error.status_code, error.code, error.title, error.detail, **error.members)
+
+
+def of_status(status: int, detail: str | None = None) -> dict[str, Any]:
+    """Where nothing more is known, or may be told: no code goes out that the list has not."""
+    if status >= 500:
+        return of_error(SeatholdError())
+    if status == 404:
+        return of_error(NotFound())
+    code = CODES.get(status, "bad_request")
+    return problem(status, code, TITLES[code], detail)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -131,11 +145,10 @@ def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
         detail = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults[:5])
         title = TITLES["validation_error"]
         return problem(error.status_code, "validation_error", title, detail, errors=faults)
-    codes = error.get_codes()
-    code = codes if isinstance(codes, str) else error.default_code
-    if code == "not_found":
-        return problem(404, code, NotFound.title)
-    return problem(error.status_code, code, TITLES.get(code, str(error.detail)), str(error.detail))
+    code = error.get_codes()
+    if isinstance(code, str) and code in TITLES:
+        return problem(error.status_code, code, TITLES[code], str(error.detail))
+    return of_status(error.status_code, str(error.detail))
 
 
 def _faults(details: Any, pointer: str = "#") -> Iterator[dict[str, str]]:
@@ -184,6 +197,15 @@ def answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
     return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
 
 
+def of_bare_response(request: HttpRequest, bare: HttpResponse) -> HttpResponse:
+    """An error without a body as a problem, with the headers that it had."""
+    whole = answer(request, of_status(bare.status_code))
+    for name, value in bare.items():
+        if name not in ("Content-Type", "Content-Length"):
+            whole[name] = value
+    return whole
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return answer(request, problem(400, "bad_request", TITLES["bad_request"]))
 
@@ -208,21 +230,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response["Retry-After"] = str(unavailable.retry_after)
         return response
     return answer(request, of_error(SeatholdError()))
-
-
-def catalogue() -> dict[str, tuple[int | None, str]]:
-    """Every code that this process may answer with: its status (if it has one) and its title."""
-    codes: dict[str, tuple[int | None, str]] = {code: (None, TITLES[code]) for code in TITLES}
-    todo: list[type[SeatholdError]] = [SeatholdError]
-    for kind in todo:
-        codes[kind.code] = (kind.status_code, kind.title)
-        todo.extend(kind.__subclasses__())
-    return codes
-
-
-def explain(request: HttpRequest, code: str) -> HttpResponse:
-    """What a problem's `type` links to."""
-    if code not in catalogue():
-        raise Http404
-    status, title = catalogue()[code]
-    return JsonResponse({"code": code, "status": status, "title": title})

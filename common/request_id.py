@@ -1,6 +1,5 @@
 """One id follows a request through every log line, service and task (`X-Request-ID`)."""
 
-import logging
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -36,12 +35,6 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response[HEADER] = request_id
         return response
-
-
-class RequestIdFilter(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = _current.get()
-        return True
 
 
 @signals.before_task_publish.connect

@@ -37,6 +37,7 @@ os.environ.update(
     DEBUG="0",
     MAX_UNPAID_BOOKINGS="0",
     MAX_BOOKINGS_PER_FLIGHT_HOUR="0",
+    THROTTLES="off",
     ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
 )
 

@@ -52,6 +52,34 @@ def test_each_fault_is_found(
         refuse_broken_settings()
 
 
+GOOD_KEY = "0123456789" * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "0123456789" * 4),
+        ("SECRET_KEY", "x" * 50),
+        ("SECRET_KEY", "django-insecure-" + GOOD_KEY),
+        ("SECRET_KEY_FALLBACKS", [GOOD_KEY, "short"]),
+        ("ALLOWED_HOSTS", []),
+        ("ALLOWED_HOSTS", ["seathold.example", "*"]),
+    ],
+)
+def test_what_is_good_for_a_trial_does_not_start_in_production(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: Any
+) -> None:
+    sound = {"SECRET_KEY": GOOD_KEY, "SECRET_KEY_FALLBACKS": [GOOD_KEY], "ALLOWED_HOSTS": ["a.b"]}
+    for setting, good in sound.items():
+        monkeypatch.setattr(settings, setting, good)
+    monkeypatch.setattr(settings, "SECURE", True)
+    assert faults() == []
+    monkeypatch.setattr(settings, name, value)
+    assert faults() == ["common.E007"]
+    monkeypatch.setattr(settings, "SECURE", False)
+    assert faults() == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

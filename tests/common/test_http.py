@@ -34,7 +34,7 @@ def server() -> Iterator[LittleServer]:
 def service(server: LittleServer) -> Iterator[ServiceSession]:
     session = ServiceSession(server.url + "/", read_timeout=5, unavailable=Unavailable)
     yield session
-    session.session.close()
+    session.adapter.close()
 
 
 @pytest.fixture

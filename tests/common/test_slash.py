@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def client() -> Client:
     client = Client()
-    client.force_login(User.objects.create_user("sol", is_staff=True))
+    client.force_login(User.objects.create_superuser("sol"))
     return client
 
 
