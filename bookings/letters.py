@@ -187,6 +187,8 @@ def _what_comes_back(cancellation: Cancellation) -> str:
         return f"Nothing is charged: {rule}."
     if not cancellation.refund:
         return f"Nothing comes back of {kept}, by this rule: {rule}."
+    if not cancellation.kept:
+        return f"All that the seats cost comes back, {refund}, by this rule: {rule}."
     return f"{refund} comes back, and {kept} does not, by this rule: {rule}."
 
 

@@ -26,6 +26,7 @@ from bookings.states import (
     RebookingStatus,
     RefundStatus,
 )
+from common.log import event
 
 
 def lock_booking(booking_id: int) -> Booking:
@@ -51,9 +52,11 @@ def start_attempt(booking: Booking, **details: Any) -> PaymentAttempt:
     """An attempt to pay the whole booking, PROCESSING. From here nothing else may pay it."""
     booking.paying_since = timezone.now()
     booking.save(update_fields=["paying_since", "updated_at"])
-    return PaymentAttempt.objects.create(
+    attempt = PaymentAttempt.objects.create(
         booking=booking, amount=booking.total_cost, currency=booking.currency, **details
     )
+    event("attempt.processing", attempt=attempt.pk, booking=booking.pk)
+    return attempt
 
 
 def book(attempt: PaymentAttempt, *, provider_id: int, capture_due_at: datetime) -> None:
@@ -105,6 +108,7 @@ def cancel_seats(booking: Booking, no_of_seats: int) -> None:
     booking.total_cost -= booking.seat_price * no_of_seats
     booking.no_of_seats -= no_of_seats
     booking.save(update_fields=["total_cost", "no_of_seats", "updated_at"])
+    event("booking.seats_cancelled", booking=booking.pk, seats=no_of_seats)
     OutboxMessage.objects.create(
         kind=OutboxKind.SHRINK,
         booking=booking,
@@ -132,6 +136,7 @@ def rebook(booking: Booking, rebooking: Rebooking, flight: dict[str, Any]) -> No
     booking.save(update_fields=["flight_id", "hold_reference", "flight", "updated_at"])
     rebooking.status = RebookingStatus.DONE
     rebooking.save(update_fields=["status", "updated_at"])
+    event("booking.rebooked", booking=booking.pk, flight=booking.flight_id)
 
 
 def give_back(attempt: PaymentAttempt, amount: Decimal, **details: Any) -> Refund:
@@ -161,6 +166,7 @@ def settle_refund(refund: Refund, status: RefundStatus) -> bool:
     refund.status = status
     refund.save(update_fields=["status", "updated_at"])
     attempt = refund.attempt
+    event(f"refund.{status.lower()}", refund=refund.pk, booking=attempt.booking_id)
     made = attempt.refunds.filter(status=RefundStatus.REFUNDED)
     if made.aggregate(sum=Sum("amount"))["sum"] == attempt.amount:
         settle(attempt, AttemptStatus.REFUNDED)
@@ -180,6 +186,7 @@ def _move_booking(booking: Booking, to: BookingStatus, reason: str = "") -> None
     booking.status = to
     booking.cancellation_reason = reason
     booking.save(update_fields=["status", "cancellation_reason", "paying_since", "updated_at"])
+    event(f"booking.{to.lower()}", booking=booking.pk, reason=reason)
 
 
 def _move_attempt(attempt: PaymentAttempt, to: AttemptStatus, **changes: Any) -> None:
@@ -193,3 +200,4 @@ def _move_attempt(attempt: PaymentAttempt, to: AttemptStatus, **changes: Any) ->
     for name, value in changes.items():
         setattr(attempt, name, value)
     attempt.save(update_fields=["status", "updated_at", *changes])
+    event(f"attempt.{to.lower()}", attempt=attempt.pk, booking=attempt.booking_id)

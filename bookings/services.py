@@ -34,6 +34,7 @@ from bookings.states import (
 )
 from common.database import database_clock
 from common.errors import IdempotencyKeyReused, RequestInFlight, ServiceUnavailable
+from common.log import event
 from common.money import format_amount
 
 logger = logging.getLogger(__name__)
@@ -160,6 +161,7 @@ def initiate(*, seats: SeatsInHand, user_id: int, order: Order, key: str | None 
     _insert(booking)
     passengers.add(booking, order.passengers)
     moves.tell(booking, MessageKind.HELD)
+    event("booking.initiated", booking=booking.pk, flight=booking.flight_id)
     seats.commit_follows()
     return booking
 
@@ -386,6 +388,7 @@ def expire(*, limit: int = SWEEP_BATCH) -> int:
         for pk, flight_id, reference in due
     )
     Message.objects.bulk_create(Message(booking_id=pk, kind=MessageKind.EXPIRED) for pk, *_ in due)
+    event("bookings.expired", count=len(due), bookings=[pk for pk, *_ in due])
     outbox.nudge()
     return len(due)
 

@@ -40,6 +40,7 @@ from common.idempotency import REPLAYED, key_parameter, read_key
 from common.money import is_exact
 from common.schema import raises
 from common.service_auth import IsAccount
+from common.throttles import PayThrottle
 from common.wire import FilterSerializer
 
 PARTS = ("attempts__refunds", "passengers", "cancellations")
@@ -129,7 +130,13 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
         *(errors.PaymentVoided, RequestInFlight),
         *(errors.PaymentsUnavailable, errors.FlightsUnavailable),
     )
-    @action(detail=True, methods=["post"], url_path="payments", url_name="pay")
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="payments",
+        url_name="pay",
+        throttle_classes=[PayThrottle],
+    )
     def pay(self, request: Request, pk: int) -> Response:
         """Pay a booking before its deadline. The Idempotency-Key is required."""
         payment = read(PaySerializer, request)
@@ -209,7 +216,7 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
         quote = cancelling.quote(booking=self.get_object(), **wanted)
         return Response(QuoteSerializer(quote).data)
 
-    @extend_schema(responses=HappeningSerializer(many=True))
+    @extend_schema(operation_id="getBookingTimeline", responses=HappeningSerializer(many=True))
     @action(detail=True, ordering=history.ORDER)
     def timeline(self, request: Request, pk: int) -> Response:
         """What happened to a booking, oldest first: when, what, by whom."""

@@ -20,7 +20,9 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Now
 
 from common.database import database_clock
+from common.log import event
 from flights import errors
+from flights.details import add_details
 from flights.models import Flight, SeatHold
 from flights.states import HoldStatus
 
@@ -32,6 +34,10 @@ class HeldSeats:
     hold: SeatHold
     flight: Flight
     created: bool
+
+    def __post_init__(self) -> None:
+        # Not with the lock, by a join: planning that takes longer than all the rest of a hold.
+        add_details(self.flight)
 
 
 @transaction.atomic
@@ -76,6 +82,7 @@ def hold_seats(
         hold.save(force_insert=True)
     except IntegrityError as error:  # at this moment it was used for another flight
         raise errors.HoldConflict from error
+    event("hold.held", flight=flight.pk, reference=str(reference), seats=no_of_seats)
     return HeldSeats(hold, flight, created=True)
 
 
@@ -103,6 +110,7 @@ def shrink_hold(*, flight_id: int, reference: UUID, no_of_seats: int) -> HeldSea
         freed = hold.no_of_seats - no_of_seats
         hold.no_of_seats = no_of_seats
         hold.save(update_fields=["no_of_seats", "updated_at"])
+        event("hold.shrunk", flight=flight.pk, reference=str(reference), seats=no_of_seats)
         Flight.objects.filter(pk=flight.pk).update(remaining_seats=F("remaining_seats") + freed)
         flight.remaining_seats += freed
     return HeldSeats(hold, flight, created=False)
@@ -188,6 +196,7 @@ def change_flight(flight: Flight, **changes: Any) -> None:
     for name, value in changes.items():
         setattr(flight, name, value)
     flight.save(update_fields=[*changes, "updated_at"])
+    event("flight.changed", flight=flight.pk, fields=sorted(changes))
 
 
 @transaction.atomic
@@ -204,6 +213,7 @@ def cancel_flight(*, flight_id: int) -> Flight:
         raise errors.FlightDeparted
     flight.status = Flight.Status.CANCELLED
     flight.save(update_fields=["status", "updated_at"])
+    event("flight.cancelled", flight=flight.pk)
     _release(flight.holds.filter(status=HoldStatus.HELD))
     return flight
 
@@ -219,9 +229,9 @@ def delete_flight(*, flight_id: int) -> None:
 
 
 def _locked(flight_id: int) -> Flight:
-    """The Flight, locked, with all that a sold flight is shown with. Raises FlightNotFound."""
+    """The Flight, locked. Raises FlightNotFound."""
     try:
-        return Flight.objects.with_details().select_for_update(of=("self",)).get(pk=flight_id)
+        return Flight.objects.select_for_update().get(pk=flight_id)
     except Flight.DoesNotExist:
         raise errors.FlightNotFound from None
 
@@ -260,6 +270,7 @@ def _standing(hold: SeatHold, flight: Flight, no_of_seats: int) -> HeldSeats:
 def _move(hold: SeatHold, status: HoldStatus) -> None:
     hold.status = status
     hold.save(update_fields=["status", "updated_at"])
+    event(f"hold.{status.lower()}", flight=hold.flight_id, reference=str(hold.reference))
 
 
 def _release(holds: QuerySet[SeatHold]) -> int:
@@ -273,4 +284,6 @@ def _release(holds: QuerySet[SeatHold]) -> int:
         remaining_seats=F("remaining_seats")
         + Subquery(seats.annotate(seats=Sum("no_of_seats")).values("seats"))
     )
-    return holds.update(status=HoldStatus.RELEASED, updated_at=Now())
+    released = holds.update(status=HoldStatus.RELEASED, updated_at=Now())
+    event("holds.released", count=released, references=[str(one) for one in references])
+    return released

@@ -229,11 +229,11 @@ class HoldRequestSerializer(Serializer):
     expires_at = UtcDateTimeField()
 
 
-class ShrinkRequestSerializer(Serializer):
+class ShrinkHoldSerializer(Serializer):
     no_of_seats = StrictIntegerField(min_value=1, max_value=1000)
 
 
-class ExtendRequestSerializer(Serializer):
+class ExtendHoldSerializer(Serializer):
     expires_at = UtcDateTimeField()
 
 

@@ -19,10 +19,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from accounts.permissions import ReadOrRole
+from common.schema import raises
 from common.service_auth import IsService
 from common.wire import FilterSerializer, camelize
 from flights import errors, filters, holds, serializers
 from flights.models import Airline, Airplane, Airport, City, Flight, SeatHold
+
+HOLD_GONE = (errors.FlightNotFound, errors.HoldNotFound, errors.HoldReleased)
 
 
 @contextmanager
@@ -78,6 +81,7 @@ class CatalogueViewSet(ModelViewSet):
         with explain_constraints(self.get_queryset().model):
             serializer.save()
 
+    @raises(errors.InUse)
     def perform_destroy(self, instance: Model) -> None:
         """Delete what nothing refers to. Raises InUse."""
         for relation in instance._meta.related_objects:
@@ -129,6 +133,7 @@ class AirplaneViewSet(CatalogueViewSet):
     lookup_value_converter = "int"
     ordering = ("id",)
 
+    @raises(errors.CapacityInUse)
     def perform_update(self, serializer: Any) -> None:
         """Raises CapacityInUse where a coming flight has more seats than would be left."""
         capacity = serializer.validated_data.get("capacity", serializer.instance.capacity)
@@ -143,13 +148,14 @@ class FlightViewSet(CatalogueViewSet):
     lookup_value_converter = "int"
     max_age = 0  # seats are sold meanwhile
 
+    @raises(errors.FlightNotFound)
     def get_object(self) -> Flight:
         try:
             return self.get_queryset().get(pk=self.kwargs["pk"])
         except Flight.DoesNotExist:
             raise errors.FlightNotFound from None
 
-    @extend_schema(parameters=[filters.FlightFilters])
+    @extend_schema(operation_id="searchFlights", parameters=[filters.FlightFilters])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Search flights. Answers those that can be booked, by departure time."""
         wanted = filters.FlightFilters.read(request)
@@ -158,7 +164,11 @@ class FlightViewSet(CatalogueViewSet):
         page = self.paginate_queryset(filters.matching(flights, wanted))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    @extend_schema(parameters=[filters.CalendarFilters], responses=serializers.CalendarSerializer)
+    @extend_schema(
+        operation_id="getPriceCalendar",
+        parameters=[filters.CalendarFilters],
+        responses=serializers.CalendarSerializer,
+    )
     @action(detail=False, pagination_class=None)
     def calendar(self, request: Request) -> Response:
         """The cheapest price for each day of a month; a day on which nothing is left has none."""
@@ -170,6 +180,7 @@ class FlightViewSet(CatalogueViewSet):
         request=serializers.FlightWriteSerializer, responses={201: serializers.FlightSerializer}
     )
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Put a flight on sale."""
         wanted = serializers.FlightWriteSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         with explain_constraints(Flight):
@@ -179,6 +190,7 @@ class FlightViewSet(CatalogueViewSet):
     @extend_schema(
         request=serializers.FlightWriteSerializer, responses=serializers.FlightSerializer
     )
+    @raises(errors.SeatsHeld)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change a flight; its seats never below what is held."""
         data = request.data  # read from the network before anything is locked
@@ -188,12 +200,14 @@ class FlightViewSet(CatalogueViewSet):
             holds.change_flight(flight, **wanted.validated_data)
         return self._answer(kwargs["pk"])
 
+    @raises(errors.FlightInUse)
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete a flight of which no seat is held."""
         holds.delete_flight(flight_id=kwargs["pk"])
         return Response(status=204)
 
     @extend_schema(request=None, responses=serializers.FlightSerializer)
+    @raises(errors.FlightDeparted)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
         """Close the flight for good: from here on nobody takes seats of it. Repeatable."""
@@ -205,6 +219,7 @@ class FlightViewSet(CatalogueViewSet):
         return Response(self.get_serializer(flight).data, status=status)
 
 
+@extend_schema(tags=["holds"])
 class FlightHoldViewSet(GenericViewSet):
     """Holds under their flight and reference: taken, confirmed and given up by bookings."""
 
@@ -214,11 +229,16 @@ class FlightHoldViewSet(GenericViewSet):
     metadata_class = None  # OPTIONS would look for one hold by its flight
 
     @extend_schema(
+        operation_id="holdSeats",
         request=serializers.HoldRequestSerializer,
         responses={
             201: serializers.HeldSeatsSerializer,
             200: OpenApiResponse(serializers.HeldSeatsSerializer, "The hold stands already."),
         },
+    )
+    @raises(
+        *(errors.FlightNotFound, errors.FlightClosed, errors.SeatsUnavailable),
+        *(errors.HoldConflict, errors.HoldReleased, errors.HoldExpired),
     )
     def update(self, request: Request, flight_id: int, reference: UUID) -> Response:
         """Take seats, under a reference that the caller chose."""
@@ -227,32 +247,42 @@ class FlightHoldViewSet(GenericViewSet):
         held = holds.hold_seats(flight_id=flight_id, reference=reference, **wanted.validated_data)
         return self._answer(held, status=201 if held.created else 200)
 
-    @extend_schema(request=None, responses=serializers.HeldSeatsSerializer)
+    @extend_schema(
+        operation_id="confirmHold", request=None, responses=serializers.HeldSeatsSerializer
+    )
+    @raises(*HOLD_GONE)
     def confirm(self, request: Request, flight_id: int, reference: UUID) -> Response:
         """Make the hold one that never expires."""
         return self._answer(holds.confirm_hold(flight_id=flight_id, reference=reference))
 
     @extend_schema(
-        request=serializers.ShrinkRequestSerializer, responses=serializers.HeldSeatsSerializer
+        operation_id="shrinkHold",
+        request=serializers.ShrinkHoldSerializer,
+        responses=serializers.HeldSeatsSerializer,
     )
+    @raises(*HOLD_GONE)
     def shrink(self, request: Request, flight_id: int, reference: UUID) -> Response:
         """Let the hold keep no more than so many seats."""
-        wanted = serializers.ShrinkRequestSerializer(data=request.data)
+        wanted = serializers.ShrinkHoldSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         held = holds.shrink_hold(flight_id=flight_id, reference=reference, **wanted.validated_data)
         return self._answer(held)
 
     @extend_schema(
-        request=serializers.ExtendRequestSerializer, responses=serializers.HeldSeatsSerializer
+        operation_id="extendHold",
+        request=serializers.ExtendHoldSerializer,
+        responses=serializers.HeldSeatsSerializer,
     )
+    @raises(*HOLD_GONE)
     def extend(self, request: Request, flight_id: int, reference: UUID) -> Response:
         """Let the hold expire later."""
-        wanted = serializers.ExtendRequestSerializer(data=request.data)
+        wanted = serializers.ExtendHoldSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         held = holds.extend_hold(flight_id=flight_id, reference=reference, **wanted.validated_data)
         return self._answer(held)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="giveUpHold", responses={204: None})
+    @raises(errors.HoldConfirmed)
     def destroy(self, request: Request, flight_id: int, reference: UUID) -> Response:
         """Give up a hold whose booking was never made."""
         holds.give_up_hold(flight_id=flight_id, reference=reference)
@@ -260,7 +290,7 @@ class FlightHoldViewSet(GenericViewSet):
 
     def _answer(self, held: holds.HeldSeats, status: int = 200) -> Response:
         held.hold.flight = held.flight
-        return Response(serializers.HeldSeatsSerializer(held.hold).data, status=status)
+        return Response(serializers.HeldSeatsSerializer.show(held.hold), status=status)
 
 
 class HoldViewSet(GenericViewSet):
@@ -271,14 +301,17 @@ class HoldViewSet(GenericViewSet):
     queryset = SeatHold.objects.all()
     ordering = ("reference",)
 
-    @extend_schema(parameters=[serializers.HoldFilterSerializer])
+    @extend_schema(operation_id="listHolds", parameters=[serializers.HoldFilterSerializer])
     def list(self, request: Request) -> Response:
+        """Holds by reference."""
         wanted = serializers.HoldFilterSerializer.read(request)
         page = self.paginate_queryset(self.get_queryset().filter(**wanted))
         return self.get_paginated_response(serializers.HoldSerializer(page, many=True).data)
 
     @extend_schema(
-        request=serializers.ReleaseRequestSerializer, responses=serializers.ReleasedSerializer
+        operation_id="releaseHolds",
+        request=serializers.ReleaseRequestSerializer,
+        responses=serializers.ReleasedSerializer,
     )
     def release(self, request: Request) -> Response:
         """Release holds, CONFIRMED ones too. Unknown and released ones are passed over."""

@@ -84,6 +84,7 @@ class VoidSerializer(Serializer):
     )
 
 
+@extend_schema_serializer(component_name="ProviderRefund")
 class RefundSerializer(ModelSerializer):
     """Money that was given back."""
 
@@ -98,6 +99,7 @@ class RefundSerializer(ModelSerializer):
         read_only_fields = fields
 
 
+@extend_schema_serializer(component_name="ProviderRefund")
 class RefundRequestSerializer(Serializer):
     """How much to give back, in the payment's currency."""
 

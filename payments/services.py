@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from common.errors import IdempotencyKeyReused
+from common.log import event
 from payments.errors import (
     AlreadyCaptured,
     CaptureRefused,
@@ -47,6 +48,8 @@ def authorise(
             idempotency_key=idempotency_key,
             defaults={**asked, "status": status, "decline_code": declined},
         )
+        if created:
+            event(f"payment.{status.lower()}", payment=payment.pk, reference=reference)
     never_seen = payment.reference is None
     if not never_seen and any(getattr(payment, name) != asked[name] for name in asked):
         raise IdempotencyKeyReused
@@ -120,6 +123,7 @@ def refund(*, payment_id: int, idempotency_key: str, amount: Decimal) -> tuple[R
         raise RefundExceedsPayment
     payment.amount_refunded += amount
     payment.save(update_fields=["amount_refunded", "updated_at"])
+    event("payment.refunded", payment=payment.pk, refund=refund.pk, amount=amount)
     return refund, True
 
 
@@ -136,4 +140,5 @@ def _move(payment: Payment, status: PaymentStatus) -> Payment:
     """`payment` is locked by the caller, who has asked `may_become`."""
     payment.status = status
     payment.save(update_fields=["status", "updated_at"])
+    event(f"payment.{status.lower()}", payment=payment.pk, reference=payment.reference)
     return payment

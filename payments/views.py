@@ -9,9 +9,10 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from common.idempotency import REPLAYED, key_parameter, read_key
+from common.schema import raises
 from common.service_auth import IsService
 from common.wire import Serializer
-from payments import services
+from payments import errors, services
 from payments.methods import METHODS
 from payments.models import Payment
 from payments.serializers import (
@@ -47,15 +48,20 @@ class PaymentViewSet(ListModelMixin, GenericViewSet):
         """Payments in the order they came."""
         return super().list(request)
 
+    @raises(errors.PaymentNotFound)
     def retrieve(self, request: Request, pk: int) -> Response:
-        """One payment; 404 `payment_not_found`."""
+        """One payment."""
         return self._answer(Payment.objects.one(pk=pk))
 
     @extend_schema(
-        parameters=[KEY], request=AuthoriseSerializer, responses={200: PaymentSerializer}
+        operation_id="authorisePayment",
+        parameters=[KEY],
+        request=AuthoriseSerializer,
+        responses={200: PaymentSerializer},
     )
+    @raises(errors.PaymentDeclined, errors.PaymentVoided, errors.ProviderBroke)
     def create(self, request: Request) -> Response:
-        """Authorise; 402 `payment_declined`, 409 `payment_voided`."""
+        """Have the bank keep an amount ready; one key decides once, declines too."""
         key = read_key(request, required=True)
         form = AuthoriseSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -66,35 +72,45 @@ class PaymentViewSet(ListModelMixin, GenericViewSet):
         return self._answer(payment)
 
     @extend_schema(request=None, responses=PaymentSerializer)
+    @raises(
+        *(errors.PaymentNotFound, errors.PaymentVoided),
+        *(errors.NotCapturable, errors.CaptureRefused),
+    )
     @action(detail=True, methods=["post"])
     def capture(self, request: Request, pk: int) -> Response:
-        """Move the money; 409 `payment_voided`, `not_capturable`, `capture_refused`."""
+        """Move the money."""
         self._refuse_fields(request)
         return self._answer(services.capture(payment_id=pk))
 
     @extend_schema(request=None, responses=PaymentSerializer)
+    @raises(errors.PaymentNotFound, errors.AlreadyCaptured)
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: int) -> Response:
-        """Let go of the money; 409 `already_captured`."""
+        """Let go of the money."""
         self._refuse_fields(request)
         return self._answer(services.void(payment_id=pk))
 
     @extend_schema(
-        operation_id="payments_void_by_key", request=VoidSerializer, responses=PaymentSerializer
+        operation_id="voidPaymentByKey", request=VoidSerializer, responses=PaymentSerializer
     )
+    @raises(errors.AlreadyCaptured)
     @action(detail=False, methods=["post"], url_path="void")
     def void_by_key(self, request: Request) -> Response:
-        """Void what was, or would be, authorised under a key; 409 `already_captured`."""
+        """Void what was, or would be, authorised under a key."""
         form = VoidSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         return self._answer(services.void_by_key(**form.validated_data))
 
     @extend_schema(
-        parameters=[KEY], request=RefundRequestSerializer, responses={200: RefundSerializer}
+        operation_id="refundPayment",
+        parameters=[KEY],
+        request=RefundRequestSerializer,
+        responses={200: RefundSerializer},
     )
+    @raises(errors.PaymentNotFound, errors.NotCaptured, errors.RefundExceedsPayment)
     @action(detail=True, methods=["post"], pagination_class=None)
     def refunds(self, request: Request, pk: int) -> Response:
-        """Give money back; 409 `not_captured`, `refund_exceeds_payment`."""
+        """Give money back."""
         key = read_key(request, required=True)
         currency = Payment.objects.one(pk=pk).currency
         form = RefundRequestSerializer(data=request.data, context={"currency": currency})

@@ -11,7 +11,7 @@ WHAT_STANDS = """
 INSERT INTO bookings_bookingevent
        (pgh_label, pgh_created_at, pgh_obj_id, pgh_context, status, cancellation_reason,
         no_of_seats, total_cost, payment_deadline, free_to_cancel)
-SELECT 'before', clock_timestamp(), id, NULL, status, cancellation_reason,
+SELECT 'before', clock_timestamp(), id, '{"command": "migrate"}', status, cancellation_reason,
        no_of_seats, total_cost, payment_deadline, free_to_cancel
   FROM bookings_booking
  WHERE status <> 'CANCELLED'

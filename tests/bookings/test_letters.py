@@ -139,7 +139,11 @@ def test_the_last_cancellation_ends_the_booking_and_those_before_it_do_not(
         "1 seat is cancelled",
         "Nothing comes back of 5000.00 INR",
     )
-    everywhere(letter(booking, MessageKind.CANCELLED, rest.pk), "The airline cancelled your flight")
+    everywhere(
+        letter(booking, MessageKind.CANCELLED, rest.pk),
+        "The airline cancelled your flight",
+        "All that the seats cost comes back, 5000.00 INR",
+    )
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,12 @@ def test_the_timeline_of_another_is_not_there(booking: Booking, stranger: User) 
     assert (answer.status_code, answer.json()["code"]) == (404, "booking_not_found")
 
 
-def test_the_sweep_is_the_system_s(
-    support: APIClient, make_booking: Callable[..., Booking]
+def test_the_sweep_is_the_system_s_which_staff_see_by_name(
+    api: APIClient, support: APIClient, make_booking: Callable[..., Booking]
 ) -> None:
     booking = make_booking(payment_deadline=timezone.now() - timedelta(seconds=1))
     expire_bookings()
+    assert timeline(api, booking.pk)[-1]["by"] == {"kind": "system"}
     expired = timeline(support, booking.pk)[-1]
     assert expired["what"] == "expired"
     assert expired["by"] == {"kind": "system", "name": "bookings.expire_bookings"}
