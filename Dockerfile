@@ -39,10 +39,9 @@ ENTRYPOINT ["sh", "-euc", "\
     fi; \
     exec \"$@\"", "sh"]
 
-# WEB_CONCURRENCY (processes) is gunicorn's own variable. Its heartbeat files go to memory: on a
-# disk that hangs, healthy processes would be taken for dead. A request may take as long to end
-# when the server stops as while it runs.
-CMD ["sh", "-c", "exec gunicorn booking_project.wsgi --no-control-socket --bind 0.0.0.0:8000 \
-    --worker-class gthread --workers ${WEB_CONCURRENCY:-2} --threads ${WEB_THREADS:-8} \
-    --worker-tmp-dir /dev/shm --timeout ${WEB_TIMEOUT_SECONDS:-60} \
-    --graceful-timeout ${WEB_TIMEOUT_SECONDS:-60} --log-level warning"]
+# The same options as in stack/processes.py, which says why. WEB_THREADS is a setting of ours.
+CMD ["sh", "-c", "exec granian booking_project.asgi:application --host 0.0.0.0 --port 8000 \
+    --workers ${WEB_CONCURRENCY:-2} --interface asginl --http 1 --no-ws --log-level error \
+    --backlog 4096 --backpressure 4096 --http1-buffer-size 65536 \
+    --http1-header-read-timeout 15000 --respawn-failed-workers \
+    --workers-kill-timeout ${WEB_TIMEOUT_SECONDS:-60}"]

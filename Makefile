@@ -5,12 +5,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # Production's settings, for checks that never connect to anything.
 PRODUCTION := SECURE=1 DEBUG=0 ALLOWED_HOSTS=seathold.example \
+	SITE_URL=https://seathold.example EMAIL_URL=smtp+tls://mail.example:587 \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 \
 	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))") \
 	SERVICE_SECRETS=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test model bench-search check lint check-django check-services clean
+.PHONY: help install run demo test model fuzz chaos bench-search check lint check-django check-services clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +41,14 @@ model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 
 	@$(BIN)/python -m model table
 	@$(BIN)/python -m model table --large
 
+chaos: $(INSTALLED) ## Break everything but the promises (MINUTES=10 SEED=7, or SEED="1 2 3")
+	@exec $(BIN)/python -m chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
 bench-search: $(INSTALLED) ## Measure search as the catalogue grows (SIZES="10000 1000000")
 	@exec $(BIN)/python -m bench.search --sizes $(or $(SIZES),10000 1000000 10000000)
+
+fuzz: $(INSTALLED) ## Ask random things of the three services (MINUTES=30 SEED=...)
+	@exec $(BIN)/python -m fuzz --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 check: lint check-django check-services ## Run every check that is not a test
 
@@ -54,7 +61,9 @@ lint: $(INSTALLED) ## Check style, types and what may import what
 check-django: $(INSTALLED) ## Check migrations, production settings and the API description
 	@$(PRODUCTION) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	@$(PRODUCTION) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@for services in flights,bookings,payments flights bookings payments; do \
+		$(PRODUCTION) SERVICES=$$services $(BIN)/python manage.py spectacular \
+			--validate --fail-on-warn --file /dev/null || exit 1; done
 
 check-services: $(INSTALLED) ## Serve each service alone, on a database of its own
 	$(BIN)/pytest -q tests/system/test_each_service_alone.py

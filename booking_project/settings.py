@@ -4,6 +4,7 @@ The README has the table of variables. Settings whose relations carry a promise 
 start (bookings/checks.py, common/checks.py): a server with settings that break one won't start.
 """
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 DEBUG = env.bool("DEBUG", False)
+# True behind TLS (production); the local stack speaks plain HTTP on the loopback and sets it off.
+SECURE = env.bool("SECURE", not DEBUG)
 SECRET_KEY = env.str("SECRET_KEY", "")
+# Older keys, while what they signed (sessions, links in mails) is still around.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -25,7 +30,7 @@ FLIGHTS_URL = env.str("FLIGHTS_URL", "http://127.0.0.1:8001")
 PAYMENTS_URL = env.str("PAYMENTS_URL", "http://127.0.0.1:8002")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "common.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -35,7 +40,11 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "knox",
+    "pgtrigger",
+    "pghistory",
     "django_celery_beat",
+    "corsheaders",
+    "csp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "common",
@@ -48,9 +57,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "common.request_id.RequestIdMiddleware",
+    "common.log.RequestLogMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "common.browser.BrowserMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "common.middleware.SlashMiddleware",
+    "common.middleware.WholeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -58,6 +71,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+if "bookings" in SERVICES:
+    MIDDLEWARE.append("bookings.actor.ActorMiddleware")
 
 ROOT_URLCONF = "booking_project.urls"
 WSGI_APPLICATION = "booking_project.wsgi.application"
@@ -82,6 +98,7 @@ TEMPLATES = [
 DATABASES = {"default": env.db("DATABASE_URL")} if "DATABASE_URL" in env.ENVIRON else {}
 if DATABASES:
     DATABASES["default"] |= {
+        "ENGINE": "common.postgresql",
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer in transaction mode knows no cursors that outlive a statement.
@@ -93,6 +110,8 @@ if DATABASES and "REPLICA_DATABASE_URL" in env.ENVIRON:  # searches read it; hol
         DATABASES["default"] | env.db("REPLICA_DATABASE_URL") | {"TEST": {"MIRROR": "default"}}
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# So that what happened in one transaction is told in order, too.
+PGHISTORY_CREATED_AT_FUNCTION = "clock_timestamp()"
 # Set on the database role after migrate (session options don't survive PgBouncer).
 LOCK_TIMEOUT_SECONDS = env.float("LOCK_TIMEOUT_SECONDS", 3.0)
 STATEMENT_TIMEOUT_SECONDS = env.float("STATEMENT_TIMEOUT_SECONDS", 15.0)
@@ -110,9 +129,22 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 REST_KNOX = {"TOKEN_TTL": timedelta(hours=env.int("TOKEN_HOURS", 240)), "AUTO_REFRESH": False}
 LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "root"
+PASSWORD_RESET_TIMEOUT = env.int("PASSWORD_RESET_SECONDS", 3600)
+
+# --- Mail ---------------------------------------------------------------------------------------
+# smtp+tls://user:password@host:587. Without it, mail is printed where all can read it (the local
+# stack), and sent nowhere in production: the log must show no link that opens an account.
+vars().update(env.email_url("EMAIL_URL", default="dummymail://" if SECURE else "consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Seathold <noreply@localhost>")
+# Where people reach us: what links in mails begin with.
+SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 
 # --- Holds and payments: how long things may take, in seconds ----------------------------------
 PAYMENT_WINDOW_SECONDS = env.int("PAYMENT_WINDOW_SECONDS", 300)
+# How long after it was made staff can let a booking be paid at most.
+MAX_PAYMENT_WINDOW_SECONDS = env.int("MAX_PAYMENT_WINDOW_SECONDS", 72 * 3600)
 # Pauses of the beat: whole seconds, as django-celery-beat keeps them.
 EXPIRY_SWEEP_SECONDS = env.int("EXPIRY_SWEEP_SECONDS", 5)
 RECONCILE_SECONDS = env.int("RECONCILE_SECONDS", 10)
@@ -128,14 +160,25 @@ PAY_LEASE_SECONDS = env.float("PAY_LEASE_SECONDS", 40.0)
 # A hold outlives its booking's deadline by this much, so that a payment begun in time keeps it.
 HOLD_GRACE_SECONDS = env.float("HOLD_GRACE_SECONDS", 120.0)
 CLOCK_SKEW_SECONDS = env.float("CLOCK_SKEW_SECONDS", 5.0)
-# How long a web server lets one request run (gunicorn's --timeout).
+# How long a web server that stops lets its requests end.
 WEB_TIMEOUT_SECONDS = env.float("WEB_TIMEOUT_SECONDS", 60.0)
+# Requests that one process of a web server works on at once; any number wait.
+WEB_THREADS = env.int("WEB_THREADS", 4)
 
 # --- What a seller allows; 0 is no limit ----------------------------------------------------------
 MAX_SEATS_PER_BOOKING = env.int("MAX_SEATS_PER_BOOKING", 9)
 MAX_UNPAID_BOOKINGS = env.int("MAX_UNPAID_BOOKINGS", 10)  # of a user, at any time
 MAX_BOOKINGS_PER_FLIGHT_HOUR = env.int("MAX_BOOKINGS_PER_FLIGHT_HOUR", 20)  # of a user
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "INR")
+
+# --- Passengers -----------------------------------------------------------------------------------
+# Whether a booking is paid only when it says who flies.
+PASSENGERS_REQUIRED = env.bool("PASSENGERS_REQUIRED", False)
+# What travellers correct themselves in a name that is paid: so many letters, until so long before.
+NAME_CORRECTION_LETTERS = env.int("NAME_CORRECTION_LETTERS", 3)
+NAME_CORRECTION_HOURS = env.int("NAME_CORRECTION_HOURS", 24)
+# How long a booking that was looked up by its locator can be read.
+LOOKUP_TOKEN_MINUTES = env.int("LOOKUP_TOKEN_MINUTES", 30)
 
 # --- Celery: nudges and clocks, never truth -----------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -173,8 +216,10 @@ _BEATS = {
     "bookings": {
         "expire-bookings": ("bookings.expire_bookings", EXPIRY_SWEEP_SECONDS),
         "relay-outbox": ("bookings.relay_outbox", OUTBOX_SECONDS),
+        "send-messages": ("bookings.send_messages", OUTBOX_SECONDS),
         "reconcile-payments": ("bookings.reconcile_payments", RECONCILE_SECONDS),
         "audit": ("bookings.audit", AUDIT_SECONDS),
+        "forget-travellers": ("bookings.forget_travellers", 86400),
     },
     "flights": {
         "release-expired-holds": ("flights.release_expired_holds", EXPIRY_SWEEP_SECONDS),
@@ -192,7 +237,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.TokenAuthentication",
         "common.service_auth.ServiceAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "common.session_auth.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["common.service_auth.IsAccount"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -200,11 +245,27 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "common.browsable.BrowsableAPIRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.negotiation.ContentNegotiation",
+    "DEFAULT_THROTTLE_CLASSES": ["common.throttles.CostThrottle"],
+    # So many proxies of our own stand in front, each adding to X-Forwarded-For.
+    "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "EXCEPTION_HANDLER": "common.problems.exception_handler",
     "DEFAULT_PAGINATION_CLASS": "common.paging.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "common.schema.ProblemAutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+THROTTLES = env.bool("THROTTLES", True)
+# By cost class (common/throttles.py). Logging in is counted by address, and by name; looking up a
+# booking, too: its name is the locator.
+THROTTLE_RATES = {
+    "search": "600/min",
+    "create": "60/min",
+    "pay": "30/min",
+    "login": "30/min",
+    "login_name": "10/10min",
+    "lookup": "30/min",
+    "lookup_name": "10/10min",
+} | env.dict("THROTTLE_RATES", default={})
 SPECTACULAR_SETTINGS = {
     "TITLE": "Seathold",
     "DESCRIPTION": "Flight booking that people can trust with seats and money.",
@@ -213,14 +274,22 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "common.schema_hooks.add_links",
+        "common.schema_hooks.add_examples",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "FlightStatus": "flights.states.ShownStatus",
         "HoldStatus": "flights.states.HoldStatus",
         "BookingStatus": "bookings.states.BookingStatus",
         "AttemptStatus": "bookings.states.AttemptStatus",
+        "PassengerType": "bookings.states.PassengerType",
         "ProviderPaymentStatus": "payments.states.PaymentStatus",
+        "DeclineCode": "payments.states.DeclineCode",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # ask no stranger
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
@@ -234,8 +303,6 @@ USE_I18N = False
 USE_TZ = True
 
 # --- Browser safety -------------------------------------------------------------------------------
-# True behind TLS (production); the local stack speaks plain HTTP on the loopback and sets it off.
-SECURE = env.bool("SECURE", not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE and env.bool("SSL_REDIRECT", True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -243,35 +310,55 @@ SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 31536000) if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],  # and inline ones in the admin and the browsable API alone
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+# Pages of these origins may use the API, with a token: never with our cookies.
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a body; what a form uploads as a file is apart
 CSRF_FAILURE_VIEW = "common.problems.csrf_failure"
 if env.bool("BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- Logs -----------------------------------------------------------------------------------------
+# JSON, a line each; `text` where a person reads.
+LOG_FORMAT = env.str("LOG_FORMAT", "text" if sys.stderr.isatty() else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "common.request_id.RequestIdFilter"}},
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["request_id"],
+    # What is answered 5xx on purpose has its line as a request.
+    "filters": {
+        "unexpected": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: record.exc_info,
         }
     },
+    "formatters": {
+        "line": {"()": "common.log.formatter", "form": LOG_FORMAT, "service": ",".join(SERVICES)}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["unexpected"]},
+        "django.security.csrf": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "ERROR"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
-        # It warns of each HEAD request, whose body it drops, as it should.
-        "gunicorn.http.wsgi": {"level": "ERROR"},
     },
 }

@@ -6,7 +6,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from common import health, problems
+from accounts.limits import limited
+from common import catalogue, health
 from common.root import ApiRoot
 
 api: list[URLPattern | URLResolver] = [
@@ -18,19 +19,22 @@ api += [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None),
+        SpectacularSwaggerSplitView.as_view(
+            url_name="schema", metadata_class=None, template_name="docs.html"
+        ),
         name="docs",
     ),
-    path("problems/<slug:code>/", problems.explain, name="problem"),
+    path("problems/<slug:code>/", catalogue.explain, name="problem"),
 ]
-
-admin.site.site_header = admin.site.site_title = "Seathold"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("api/v1/", include(api)),
+    path("account/", include("accounts.pages")),
+    path("admin/login/", limited(admin.site.login)),
+    path("admin/password_change/", limited(admin.site.admin_view(admin.site.password_change))),
     path("admin/", admin.site.urls),
-    path("api-auth/", include("rest_framework.urls")),
+    path("api-auth/", include("accounts.session_urls")),
     path("healthz", health.alive),
     path("readyz", health.ready),
 ]

@@ -25,7 +25,7 @@ ANSWER_SECONDS = 30.0
 NOT_INHERITED = {
     *("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SERVICE_SECRETS", "SERVICES", "DEBUG", "SECURE"),
     *("ALLOWED_HOSTS", "FLIGHTS_URL", "PAYMENTS_URL", "DJANGO_SETTINGS_MODULE", "DATA_DIR"),
-    *("DEMO_DATA", "STATIC_ROOT"),
+    *("DEMO_DATA", "STATIC_ROOT", "SITE_URL", "EMAIL_URL"),
 }
 
 
@@ -98,6 +98,13 @@ class LocalStack:
     def env(self) -> dict[str, str]:
         """The variables that a process needs to work with this stack (its `stack.env`)."""
         return parse_env((self.data_dir / "stack.env").read_text())
+
+    @property
+    def supervisor(self) -> int:
+        """The id of the process that started all others. Raises StackError where none runs."""
+        if self._process is None:
+            raise StackError("The stack does not run.")
+        return self._process.pid
 
     def logs(self) -> str:
         """All that the stack has printed so far."""

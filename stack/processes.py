@@ -1,6 +1,5 @@
 """What the local stack runs beside its servers, with every option in this one place."""
 
-import math
 import os
 import signal
 import sys
@@ -14,7 +13,6 @@ from stack.program import Program, StackError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ALL_SERVICES = "flights,bookings,payments"
-WEB_THREADS = 8
 # Celery says this to root through the warnings module; the local stack may run as root.
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 
@@ -54,7 +52,7 @@ def ports(environ: Mapping[str, str]) -> dict[str, int]:
 def programs(environ: Mapping[str, str], counts: Mapping[str, int]) -> list[Program]:
     """The stack's processes. `counts` says how many processes each web server and worker has."""
     web = [
-        gunicorn(name, port, {**environ, "SERVICES": WEB[name].services}, workers=counts[name])
+        web_server(name, port, {**environ, "SERVICES": WEB[name].services}, workers=counts[name])
         for name, port in ports(environ).items()
     ]
     every = {**environ, "SERVICES": ALL_SERVICES, "PYTHONWARNINGS": ROOT_WARNING}
@@ -104,19 +102,21 @@ def answers(port: int) -> bool:
         return False
 
 
-def gunicorn(
+def web_server(
     name: str, port: int, environ: Mapping[str, str], *, workers: int, log: Path | None = None
 ) -> Program:
     """A web server on 127.0.0.1 for the services that `environ` names."""
-    timeout = math.ceil(float(environ.get("WEB_TIMEOUT_SECONDS") or 60))
     argv = [
-        *(sys.executable, "-m", "gunicorn", "booking_project.wsgi", "--no-control-socket"),
-        *("--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"),
-        *("--workers", str(workers), "--threads", str(WEB_THREADS)),
-        *("--timeout", str(timeout), "--graceful-timeout", "10", "--log-level", "warning"),
+        *(sys.executable, "-m", "granian", "booking_project.asgi:application"),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
+        *("--interface", "asginl", "--http", "1", "--no-ws", "--log-level", "error"),
+        # Any number of clients that are slow, or do nothing, in few files and little memory.
+        *("--backlog", "4096", "--backpressure", "4096", "--http1-buffer-size", "65536"),
+        *("--http1-header-read-timeout", "15000"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "10"),
     ]
-    # gunicorn takes options from here, too: a reader of the stack must find them all above.
-    environ = {key: value for key, value in environ.items() if key != "GUNICORN_CMD_ARGS"}
+    # granian takes options from here, too: a reader of the stack must find them all above.
+    environ = {key: value for key, value in environ.items() if not key.startswith("GRANIAN_")}
     return Program(name=name, argv=argv, cwd=BASE_DIR, env=environ, log=log)
 
 

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from stack.processes import ALL_SERVICES, answers, gunicorn, manage
+from stack.processes import ALL_SERVICES, answers, manage, web_server
 from stack.program import end, free_port, spawn
 
 pytestmark = pytest.mark.system
@@ -41,7 +41,7 @@ def test_a_service_alone_is_ready_and_describes_itself(service, database, tmp_pa
     }
     migrate = manage("migrate", "--verbosity", "0", environ=environ)
     subprocess.run(migrate.argv, cwd=migrate.cwd, env=environ, check=True)  # noqa: S603
-    program = gunicorn(service, port, environ, workers=1, log=tmp_path / "web.log")
+    program = web_server(service, port, environ, workers=1, log=tmp_path / "web.log")
     process = spawn(program)
     try:
         deadline = time.monotonic() + 30

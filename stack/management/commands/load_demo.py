@@ -1,9 +1,10 @@
-"""Load flights to try Seathold with, and three accounts whose passwords everybody knows."""
+"""Load flights to try Seathold with, and accounts whose passwords everybody knows."""
 
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import no_style
 from django.db import connection, transaction
@@ -11,13 +12,16 @@ from django.db import connection, transaction
 from stack.datadir import INSECURE_PREFIX
 
 # Programs are written against these ids.
-ACCOUNTS = {1: "admin", 2: "traveller", 3: "traveller2"}
+ACCOUNTS = {1: "admin", 2: "traveller", 3: "traveller2", 4: "support", 5: "schedule", 6: "finance"}
+# The groups of staff; `admin` may do everything without one.
+ROLES = {"support": "support", "schedule": "schedule manager", "finance": "finance"}
 ADVISORY_LOCK = 0x5EA7
 
 
 class Command(BaseCommand):
     help = (
-        f"{__doc__} Staff: admin/admin. Travellers: traveller/traveller (id 2) and "
+        f"{__doc__} Staff: admin/admin, support/support, schedule/schedule and finance/finance. "
+        "Travellers: traveller/traveller (id 2) and "
         "traveller2/traveller2 (id 3). What is there already is left as it is. Refused with "
         f"SECURE on, and with a SECRET_KEY that does not begin with {INSECURE_PREFIX!r} (those "
         "of the local stack do): that is a production key."
@@ -49,7 +53,9 @@ def load_accounts() -> int:
             continue
         create = users.create_superuser if name == "admin" else users.create_user
         ids = {} if users.filter(pk=pk).exists() else {"pk": pk}
-        create(username=name, password=name, email=f"{name}@example.com", **ids)
+        staff = {"is_staff": True} if name in ROLES else {}
+        user = create(username=name, password=name, email=f"{name}@example.com", **ids, **staff)
+        user.groups.set(Group.objects.filter(name=ROLES.get(name)))
         made += 1
         count_ids_from_here()
     return made

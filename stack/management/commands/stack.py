@@ -29,6 +29,7 @@ EPILOG = """
 Environment (everything else is passed on to the processes):
   PORT, FLIGHTS_PORT, PAYMENTS_PORT   8000, 8001, 8002; all on 127.0.0.1
   DATABASE_URL, REDIS_URL             use these servers and start none
+  FLIGHTS_URL, PAYMENTS_URL           where bookings finds the others, if something is in between
   DATA_DIR                            where data and secrets are kept (.seathold)
   DEMO_DATA                           1 (the default) loads flights and accounts once
   POSTGRES_BIN_DIR                    the folder of postgres and initdb to use
@@ -143,9 +144,12 @@ class Stack:
             # One demo traveller may try it as hard as they like.
             "MAX_UNPAID_BOOKINGS": "0",
             "MAX_BOOKINGS_PER_FLIGHT_HOUR": "0",
-            **os.environ,
+            "LOG_FORMAT": "text",
+            "THROTTLE_RATES": "search=999/s,create=999/s,pay=999/s,login=300/min,login_name=60/min",
+            "SITE_URL": f"http://127.0.0.1:{ports['bookings']}",
             "FLIGHTS_URL": f"http://127.0.0.1:{ports['flights']}",
             "PAYMENTS_URL": f"http://127.0.0.1:{ports['payments']}",
+            **os.environ,
             "DATA_DIR": str(self.data.path),
             "PYTHONUNBUFFERED": "1",
         }
@@ -204,7 +208,7 @@ def _start_server(supervisor: Supervisor, server: Server) -> str:
 
 def _refuse_busy_port(variable: str, port: int) -> None:
     with socket.socket() as probe:
-        # As gunicorn does it: a port whose last connections are closing is free.
+        # As web servers do it: a port whose last connections are closing is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -247,7 +251,10 @@ def _ready_message(ports: dict[str, int], data: DataDir, demo: bool) -> str:
         f"          flights on {ports['flights']}, payments on {ports['payments']}",
     ]
     if demo:
-        lines.append("Log in:   admin/admin (staff), traveller/traveller, traveller2/traveller2")
+        lines += [
+            "Log in:   traveller/traveller, traveller2/traveller2, and staff: admin/admin,",
+            "          support/support, schedule/schedule, finance/finance",
+        ]
     lines += [
         f"Data:     {data.path}",
         "Stop:     Ctrl-C",
