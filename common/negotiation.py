@@ -1,3 +1,8 @@
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import Http404
+from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
@@ -10,3 +15,10 @@ class ContentNegotiation(DefaultContentNegotiation):
             accepted.replace("application/problem+json", "application/json")
             for accepted in super().get_accept_list(request)
         ]
+
+    def filter_renderers(self, renderers: Iterable[Any], format: str) -> list[Any]:
+        """`?format=xml` asks for what we don't have, as `Accept` would: 406, and not DRF's 404."""
+        try:
+            return list(super().filter_renderers(renderers, format))
+        except Http404:
+            raise NotAcceptable from None

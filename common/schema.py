@@ -198,6 +198,8 @@ class ProblemAutoSchema(AutoSchema):
             yield "validation_error"
         if "{" in self.path:
             yield "not_found"
+        if self._is_cached:
+            yield "precondition_failed"
         if self._takes_key:
             yield from ("idempotency_key_invalid", "idempotency_key_reused")
         if self._takes_key == "required":
@@ -318,3 +320,7 @@ class SessionScheme(OnlyWhoIsLetIn, authentication.SessionScheme):
     target_class = "common.session_auth.SessionAuthentication"
     name = "session"
     principal = somebody
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        said = "A browser's session. What is not a GET needs `X-CSRFToken`, too."
+        return {**super().get_security_definition(auto_schema), "description": said}

@@ -2,10 +2,14 @@
 
 import time
 from functools import lru_cache
+from typing import Any
 
-from flights.models import Airplane, Airport, Flight
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 
-# A new name or time zone of an airport reaches the snapshots of what was sold this much later.
+from flights.models import Airplane, Airport, City, Flight
+
+# What another process has changed reaches the snapshots of what was sold this much later.
 SECONDS = 60
 
 
@@ -28,3 +32,11 @@ def _airplane(pk: int, period: int) -> Airplane:
 @lru_cache(maxsize=10_000)
 def _airport(code: str, period: int) -> Airport:
     return Airport.objects.select_related("city").get(pk=code)
+
+
+@receiver([post_save, post_delete])
+def forget(sender: Any, **kwargs: Any) -> None:
+    """What this process changes itself, it knows at once."""
+    if sender in (Airplane, Airport, City):
+        _airplane.cache_clear()
+        _airport.cache_clear()

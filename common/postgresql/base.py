@@ -13,7 +13,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection at rest has nothing to be read, and one that the server closed has: so the server
         is only asked where something waits.
         """
-        if self.connection is not None:
+        if self.connection is not None and not self.connection.closed:
             poll = select.poll()
             poll.register(self.connection, select.POLLIN)
             if not poll.poll(0):

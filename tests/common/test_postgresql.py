@@ -43,6 +43,11 @@ def test_a_connection_that_the_server_closed_is_not(kept: Any) -> None:
     assert not kept.is_usable()
 
 
+def test_a_connection_that_broke_in_use_is_not(kept: Any) -> None:
+    kept.connection.close()
+    assert not kept.is_usable()
+
+
 def test_a_connection_with_something_to_read_is_asked(kept: Any) -> None:
     """A notice came meanwhile: that is no reason to throw the connection away."""
     with kept.cursor() as cursor:

@@ -176,9 +176,9 @@ def test_a_format_that_we_do_not_have_is_not_acceptable(client: Client, accept: 
     assert (answer.status_code, problem_in(answer)["code"]) == (406, "not_acceptable")
 
 
-def test_a_format_in_the_query_that_we_do_not_have_is_not_found(client: Client) -> None:
+def test_a_format_in_the_query_that_we_do_not_have_is_not_acceptable(client: Client) -> None:
     answer = client.get("/api/v1/cities/?format=xml")
-    assert (answer.status_code, problem_in(answer)["code"]) == (404, "not_found")
+    assert (answer.status_code, problem_in(answer)["code"]) == (406, "not_acceptable")
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "multipart/form-data"])

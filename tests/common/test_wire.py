@@ -94,6 +94,24 @@ def test_unknown_fields_and_wrong_values_are_named_together() -> None:
     assert faults_of({"noOfSeats": "two", "a": 1}) == {"a": ["unknown"], "noOfSeats": ["invalid"]}
 
 
+class TypedSerializer(Serializer):
+    name = serializers.CharField(required=False)
+    first_reference = serializers.UUIDField(required=False)
+    latitude = serializers.FloatField(required=False, allow_null=True)
+
+
+@pytest.mark.parametrize(
+    "body", [{"name": 7}, {"name": 1.5}, {"name": True}, {"firstReference": 7}, {"latitude": "7"}]
+)
+def test_what_json_tells_apart_is_not_turned_into_another_type(body: dict[str, Any]) -> None:
+    assert faults_of(body, TypedSerializer) == {name: ["invalid"] for name in body}
+
+
+def test_a_number_is_a_number_and_may_be_null() -> None:
+    assert valid({"latitude": 7}, TypedSerializer) == {"latitude": 7.0}
+    assert valid({"latitude": None}, TypedSerializer) == {"latitude": None}
+
+
 def test_a_hook_that_would_never_run_stops_its_class() -> None:
     with pytest.raises(TypeError, match="validate_noOfSeats"):
         type("Bad", (Serializer,), {"validate_no_of_seats": lambda self, value: value})
