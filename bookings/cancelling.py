@@ -176,7 +176,8 @@ def refund(*, booking_id: int, amount: Decimal, reason: str, key: str, by: int) 
 
 def in_full(booking: Booking, rule: dict[str, Any]) -> Quote:
     """The terms for a traveller who is not to blame: all seats, and all that they cost."""
-    terms = _bounded(booking, booking.total_cost, rule, booking.departure_time)
+    paid = booking.total_cost if booking.status == BookingStatus.BOOKED else Decimal(0)
+    terms = _bounded(booking, paid, rule, booking.departure_time)
     return Quote.of(booking, booking.no_of_seats, _travelling(booking), terms)
 
 

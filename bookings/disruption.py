@@ -194,7 +194,8 @@ def _keep(booking_id: int, disruption: Disruption) -> Outcome | None:
     booking.free_to_cancel = True
     booking.payment_deadline = min(booking.payment_deadline, departure)
     booking.save(update_fields=["flight", "free_to_cancel", "payment_deadline", "updated_at"])
-    moves.tell(booking, MessageKind.MOVED, about=int(departure.timestamp()))
+    before = booking.messages.filter(kind=MessageKind.MOVED).count()
+    moves.tell(booking, MessageKind.MOVED, about=before)  # a flight can be moved more than once
     outbox.nudge()
     return Outcome.KEPT
 

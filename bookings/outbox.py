@@ -248,6 +248,7 @@ def _fail_capture(message: OutboxMessage, attempt: PaymentAttempt) -> None:
     for refund in attempt.refunds.filter(status=RefundStatus.PENDING):
         OutboxMessage.objects.filter(refund=refund).delete()
         moves.settle_refund(refund, RefundStatus.VOIDED)
+        moves.tell(attempt.booking, MessageKind.REFUNDED, about=refund.pk)
     if attempt.booking.status == BookingStatus.BOOKED:
         moves.cancel(attempt.booking, CancellationReason.PAYMENT_FAILED)
         moves.tell(attempt.booking, MessageKind.CANCELLED)

@@ -381,13 +381,20 @@ def expire(*, limit: int = SWEEP_BATCH) -> int:
         cancellation_reason=CancellationReason.TIMEDOUT,
         updated_at=Now(),
     )
+    now = database_clock()  # once: a default of the database's is worked out for each row
     OutboxMessage.objects.bulk_create(
         OutboxMessage(
-            kind=OutboxKind.RELEASE, booking_id=pk, flight_id=flight_id, hold_reference=reference
+            kind=OutboxKind.RELEASE,
+            booking_id=pk,
+            flight_id=flight_id,
+            hold_reference=reference,
+            due_at=now,
         )
         for pk, flight_id, reference in due
     )
-    Message.objects.bulk_create(Message(booking_id=pk, kind=MessageKind.EXPIRED) for pk, *_ in due)
+    Message.objects.bulk_create(
+        Message(booking_id=pk, kind=MessageKind.EXPIRED, due_at=now) for pk, *_ in due
+    )
     event("bookings.expired", count=len(due), bookings=[pk for pk, *_ in due])
     outbox.nudge()
     return len(due)

@@ -112,6 +112,24 @@ def test_what_is_cancelled_by_now_is_not_said_to_be_booked(
     assert [one.subject.split(":")[0] for one in sent] == ["Cancelled"]
 
 
+def test_who_was_promised_money_back_that_was_never_taken_is_told_so(
+    booking: Booking, others: OtherServices, sent: list[Any]
+) -> None:
+    others.authorise()
+    others.confirm()
+    others.capture("x", 503)
+    services.pay(booking_id=booking.pk, key="k", payment_method="tok_visa")
+    [capture] = booking.outbox.all()
+    cancelling.cancel(booking_id=booking.pk)
+    others.mock.reset()
+    others.capture("capture_refused", 409)
+    others.void()
+    outbox._deliver(capture, outbox._capture)  # it was on its way already
+    while send_messages():
+        pass
+    assert [one.subject.split(":")[0] for one in sent] == ["Cancelled", "Not charged"]
+
+
 def test_the_contact_of_the_booking_is_told_before_the_user(
     booking: Booking, sent: list[Any]
 ) -> None:
