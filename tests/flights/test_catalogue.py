@@ -349,4 +349,4 @@ def test_catalogue_answers_may_be_kept_for_a_while(anyone: APIClient, flight: Fl
 
 
 def test_errors_are_not_kept(anyone: APIClient) -> None:
-    assert "Cache-Control" not in anyone.get("/api/v1/airports/?colour=blue").headers
+    assert anyone.get("/api/v1/airports/?colour=blue").headers["Cache-Control"] == "no-store"
