@@ -74,6 +74,7 @@ def test_everybody_is_rebooked_or_refunded_once_and_told_once(
 
     # --days 0: other tests' flights of this route must not help.
     command = ("handle_disruption", str(flight), "--days", "0", "--yes")
+
     def rebooked() -> int:
         left = (admin.get(f"flights/{other}/").body["remainingSeats"] for other in others)
         return 2 * ROOM - sum(left)
