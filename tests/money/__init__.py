@@ -1,3 +1,5 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.money.acts", "tests.money.mother")
+pytest.register_assert_rewrite(
+    "tests.money.acts", "tests.money.mother", "tests.money.promises", "tests.money.travellers"
+)

@@ -139,7 +139,8 @@ def _command(name: str) -> None:
 
 def _request(act: Callable[..., Any]) -> Callable[..., Any]:
     def answer(*arguments: Any) -> Any:
-        response = act(*arguments)
+        named = arguments[-1] if isinstance(arguments[-1], dict) else {}
+        response = act(*arguments[:-1] if named else arguments, **named)
         return [response.status_code, response.json()]
 
     return answer
@@ -174,6 +175,7 @@ def main() -> None:
     from tests.money import acts
 
     ACTS.update(create=_request(acts.create), pay=_request(acts.pay), cancel=_request(acts.cancel))
+    ACTS.update(refund=_request(acts.refund), extend=_request(acts.extend), rebook=acts.rebook)
     warm_up()
     sys.stdout.write(READY + "\n")
     sys.stdout.flush()

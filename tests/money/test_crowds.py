@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from bookings.models import Booking
 from payments.models import Payment
-from tests.money import acts
+from tests.money import acts, promises
 from tests.money.network import Network
 from tests.threads import run_at_once, start, wait_until
 
@@ -39,7 +39,7 @@ def test_a_booking_paid_at_once_under_fifty_keys_is_captured_once(booking: Booki
     assert set(answers) <= {(409, "payment_in_progress"), (409, "already_booked")}
     assert Payment.objects.get().status == "SUCCEEDED"
     acts.settle()
-    acts.check_the_end()
+    promises.check_the_end()
 
 
 def test_a_booking_paid_at_once_under_one_key_is_captured_once(booking: Booking) -> None:
@@ -48,7 +48,7 @@ def test_a_booking_paid_at_once_under_one_key_is_captured_once(booking: Booking)
     assert set(answers) <= {(409, "request_in_flight")}
     assert Payment.objects.get().status == "SUCCEEDED"
     acts.settle()
-    acts.check_the_end()
+    promises.check_the_end()
 
 
 def test_payments_racing_the_sweep_at_the_deadline_end_in_one_of_two_ways(
@@ -89,7 +89,7 @@ def test_payments_racing_the_sweep_at_the_deadline_end_in_one_of_two_ways(
     ends = Booking.objects.exclude(pk__in=told_booked).values_list("status", "cancellation_reason")
     assert set(ends) == {("CANCELLED", "TIMEDOUT")}
     assert Payment.objects.filter(status="SUCCEEDED").count() == len(told_booked)
-    acts.check_the_end()
+    promises.check_the_end()
 
 
 def booked_and_captured_once() -> list[int]:
@@ -112,4 +112,4 @@ def test_seats_wanted_at_once_by_more_than_there_are_go_to_as_many_as_fit(
     answers = Counter((a.status_code, a.json().get("code")) for a in run_at_once(*orders))
     assert answers == {(201, None): 20, (409, "seats_unavailable"): CROWD - 20}
     acts.settle()
-    acts.check_the_end()
+    promises.check_the_end()

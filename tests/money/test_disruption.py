@@ -18,7 +18,7 @@ from bookings.models import Booking, Message, Rebooking
 from flights import holds
 from flights.models import Flight, SeatHold
 from payments.models import Payment
-from tests.money import acts
+from tests.money import acts, promises
 from tests.money.network import Network
 from tests.threads import run_at_once
 
@@ -48,7 +48,9 @@ def told(booking: Booking) -> list[str]:
     """What its traveller is told of it from here on."""
     usual = ("HELD", "BOOKED", "REFUNDED")
     return list(
-        Message.objects.filter(booking=booking).exclude(kind__in=usual).values_list("kind", flat=1)
+        Message.objects.filter(booking=booking)
+        .exclude(kind__in=usual)
+        .values_list("kind", flat=True)
     )
 
 
@@ -60,7 +62,7 @@ def put_right(flight: Flight, **options: Any) -> Counter[Outcome]:
 def flight(network: Network) -> Iterator[Flight]:
     yield acts.make_flight(20)
     acts.settle()
-    acts.check_the_end()
+    promises.check_the_end()
 
 
 def test_nothing_is_done_before_somebody_agrees(flight: Flight) -> None:
@@ -131,6 +133,8 @@ def test_who_has_not_paid_yet_is_let_go(flight: Flight) -> None:
     assert put_right(flight) == {Outcome.LET_GO: 1}
     booking = Booking.objects.get(pk=booking_id)
     assert (booking.status, booking.cancellation_reason) == ("CANCELLED", "FLIGHT_CANCELLED")
+    done = booking.cancellations.get()
+    assert done.refund + done.kept == 0, "nothing is kept of what was never paid"
 
 
 def test_who_is_just_paying_is_left_for_later(flight: Flight) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bookings.models import Booking
 from payments.models import Payment
-from tests.money import acts
+from tests.money import acts, promises
 from tests.money.mother import Life, Mother
 
 FEW = 4  # connections that one request may try: refused at once, they cost no time
@@ -75,7 +75,7 @@ def test_without_a_broker_bookings_are_made_paid_cancelled_and_expire_by_the_com
     flight.refresh_from_db()
     assert flight.remaining_seats == 10 - 1 - 4
     assert sum(payment.refundable for payment in Payment.objects.all()) == 5 * flight.price
-    acts.check_the_end()
+    promises.check_the_end()
     assert max(life.broker_connections for life in lives) <= FEW
     assert max(life.slept for life in lives) <= SHORTLY
     assert sum(life.broker_connections for life in lives) > 0  # it was asked, and not there
