@@ -11,7 +11,7 @@ PRODUCTION := SECURE=1 DEBUG=0 ALLOWED_HOSTS=seathold.example \
 	SERVICE_SECRETS=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test model fuzz chaos bench-search check lint check-django check-services clean
+.PHONY: help install run demo test test-long model fuzz chaos bench bench-search check lint check-django check-services clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,10 @@ demo: $(INSTALLED) ## Play the main job against real processes, and audit it
 
 test: $(INSTALLED) ## Run all tests: the unit tests, then the system tests
 	$(BIN)/pytest -n 2 -m "not system"
-	$(BIN)/pytest -m system
+	$(BIN)/pytest -m "system and not long"
+
+test-long: $(INSTALLED) ## Run the tests that take minutes: does chaos see the faults that it is to see
+	$(BIN)/pytest -m long
 
 model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 1 GB of memory
 	@$(BIN)/python -m model table
@@ -43,6 +46,9 @@ model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 
 
 chaos: $(INSTALLED) ## Break everything but the promises (MINUTES=10 SEED=7, or SEED="1 2 3")
 	@exec $(BIN)/python -m chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+bench: $(INSTALLED) ## Measure bookings, sweep and search beside their limits, 15 minutes (QUICK=1)
+	@exec $(BIN)/python -W ignore -m bench $(if $(QUICK),--quick) --out $(or $(OUT),.bench)
 
 bench-search: $(INSTALLED) ## Measure search as the catalogue grows (SIZES="10000 1000000")
 	@exec $(BIN)/python -m bench.search --sizes $(or $(SIZES),10000 1000000 10000000)

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -35,7 +35,8 @@ from uuid import uuid4
 import psycopg2
 from psycopg2 import sql
 
-from stack.program import free_port
+from stack.processes import web_server
+from stack.program import end, free_port, spawn, tail
 from stack.servers import Postgres
 
 MOST_GROWTH = 1.5
@@ -51,19 +52,9 @@ def main() -> int:
     if options.serve:
         serve(options.serve, options.requests)
         return 0
-    with ExitStack() as stack:
-        server = os.environ.get("BENCH_DATABASE_URL") or own_server(stack)
-        sites = [
-            stack.enter_context(Site(server, size, options.requests)) for size in options.sizes
-        ]
-        for site in sites:
-            site.warm_up()
-        for kind in KINDS:
-            ask_in_turn(sites, kind)
-        for site in sites:
-            site.ask_beside_holds()
-        for site in sites:
-            show(site, sites[0])
+    sites = measure(options.sizes, options.requests)
+    for site in sites:
+        show(site, sites[0])
     growth = max(site.p99(kind) / sites[0].p99(kind) for site in sites for kind in KINDS[:2])
     plans = [plan for site in sites for plan in site.about["plans"].values()]
     scans = [plan for plan in plans if "Seq Scan on flights_flight" in plan]
@@ -72,6 +63,20 @@ def main() -> int:
         f"{len(scans)} sequential scans of flights"
     )
     return int(growth > MOST_GROWTH or bool(scans))
+
+
+def measure(sizes: Sequence[int], requests: int) -> list["Site"]:
+    """Build catalogues of these sizes, and ask each of them so often for each kind of thing."""
+    with ExitStack() as stack:
+        server = os.environ.get("BENCH_DATABASE_URL") or own_server(stack)
+        sites = [stack.enter_context(Site(server, size, requests)) for size in sizes]
+        for site in sites:
+            site.warm_up()
+        for kind in KINDS:
+            ask_in_turn(sites, kind)
+        for site in sites:
+            site.ask_beside_holds()
+    return sites
 
 
 def parser() -> argparse.ArgumentParser:
@@ -283,20 +288,18 @@ class Questions:
 def web() -> Iterator[int]:
     """One web process of the flights service; its port."""
     port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "gunicorn", "booking_project.wsgi"]
-    command += ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "1"]
-    command += ["--keep-alive", "300", "--log-level", "error", "--no-control-socket"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
-    try:
-        deadline = time.monotonic() + 60
-        while not answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("The web process did not start.")
-            time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.NamedTemporaryFile() as log:
+        program = web_server("flights", port, os.environ, workers=1, log=Path(log.name))
+        process = spawn(program)
+        try:
+            deadline = time.monotonic() + 60
+            while not answers(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"The web process did not start.{tail(Path(log.name))}")
+                time.sleep(0.1)
+            yield port
+        finally:
+            end(process, program)
 
 
 def answers(port: int) -> bool:
@@ -344,6 +347,8 @@ def holds_going_on() -> Iterator[Any]:
     process = spawning.Process(target=keep_holding, args=(made, stop))
     process.start()
     while not made.value:
+        if not process.is_alive():
+            raise RuntimeError("No seats can be held.")
         time.sleep(0.05)
     try:
         yield made
@@ -362,7 +367,11 @@ def keep_holding(made: Any, stop: Any) -> None:
     from flights.models import Flight
 
     common = schedule.BUSIEST[:BUSIEST]
-    flights = Flight.objects.filter(departure_airport__in=common, arrival_airport__in=common)
+    flights = Flight.objects.filter(
+        departure_airport__in=common,
+        arrival_airport__in=common,
+        departure_time__gt=timezone.now() + timedelta(days=1),  # and none that leaves meanwhile
+    )
     hot = list(flights.order_by("departure_time").values_list("pk", flat=True)[:2000])
     started = time.monotonic()
     while not stop.wait(max(0.0, started + made.value / HOLDS_A_SECOND - time.monotonic())):
