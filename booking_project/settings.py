@@ -163,7 +163,7 @@ CLOCK_SKEW_SECONDS = env.float("CLOCK_SKEW_SECONDS", 5.0)
 # How long a web server that stops lets its requests end.
 WEB_TIMEOUT_SECONDS = env.float("WEB_TIMEOUT_SECONDS", 60.0)
 # Requests that one process of a web server works on at once; any number wait.
-WEB_THREADS = env.int("WEB_THREADS", 4)
+WEB_THREADS = env.int("WEB_THREADS", 8)
 
 # --- What a seller allows; 0 is no limit ----------------------------------------------------------
 MAX_SEATS_PER_BOOKING = env.int("MAX_SEATS_PER_BOOKING", 9)

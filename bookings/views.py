@@ -6,7 +6,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -68,7 +68,10 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
             bookings = Booking.objects.filter(pk=user.booking_id)
         else:
             bookings = Booking.objects.visible_to(user)
-        return bookings.prefetch_related(*PARTS)
+        # What is to be written is read again, under its lock: only what is shown needs its parts.
+        return (
+            bookings.prefetch_related(*PARTS) if self.request.method in SAFE_METHODS else bookings
+        )
 
     def get_serializer_context(self) -> dict[str, Any]:
         guest = isinstance(self.request.user, Guest)

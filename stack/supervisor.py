@@ -177,14 +177,14 @@ class Supervisor:
         """Stop watching a socket."""
         self._selector.unregister(connection)
 
-    def say(self, name: str, line: str) -> None:
-        """Print one line behind a program's name."""
+    def say(self, name: str, *lines: str) -> None:
+        """Print lines, each behind a program's name."""
         label = f"{name:<{self._width}} |"
         if self._out.isatty():
             colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
             label = f"\033[{colour}m{label}\033[0m"
         try:
-            print(label, line, file=self._out, flush=True)
+            print("\n".join(f"{label} {line}" for line in lines), file=self._out, flush=True)
         except OSError:  # the terminal is gone; what runs must still be stopped in order
             self._out = open(os.devnull, "w")  # noqa: SIM115
 
@@ -262,8 +262,8 @@ class Supervisor:
         if not data and child.partial:
             lines.append(child.partial)
             child.partial = b""
-        for line in lines:
-            self.say(child.program.name, line.decode(errors="replace"))
+        if lines:
+            self.say(child.program.name, *(line.decode(errors="replace") for line in lines))
 
     def _reap(self, child: Child) -> None:
         process = child.process

@@ -17,7 +17,7 @@ from chaos.stage import Stage, Timetable
 from chaos.traffic import Habits
 from chaos.violations import Violation
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(300)]
 
 # As short as they may be for payments that never take long.
 TIMES = {

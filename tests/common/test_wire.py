@@ -321,3 +321,21 @@ def test_other_filters_are_refused_by_name(query: str, faults: dict[str, Any]) -
     with pytest.raises(ValidationError) as refused:
         read(query)
     assert refused.value.get_codes() == faults
+
+
+class RowSerializer(Serializer):
+    """Two levels, and a value that is worked out."""
+
+    row_number = StrictIntegerField()
+    seats = SeatSerializer(many=True)
+    count = serializers.SerializerMethodField("count_seats")
+
+    def count_seats(self, row: Any) -> int:
+        return len(row.seats)
+
+
+def test_showing_is_the_same_as_serializing_each_time_anew() -> None:
+    for number in (1, 2):
+        seats = [SimpleNamespace(row_number=number, window=True)] * number
+        row = SimpleNamespace(row_number=number, seats=seats)
+        assert RowSerializer.show(row) == RowSerializer(row).data

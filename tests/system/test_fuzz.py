@@ -7,7 +7,7 @@ from stack.harness import LocalStack
 
 pytestmark = pytest.mark.system
 
-SECONDS = 75
+SECONDS = 45
 
 
 @pytest.mark.timeout(600)
