@@ -34,10 +34,10 @@ demo: $(INSTALLED) ## Play the main job against real processes, and audit it
 	@exec $(BIN)/python manage.py demo
 
 test: $(INSTALLED) ## Run all tests: the unit tests, then the system tests
-	$(BIN)/pytest -n 2 -m "not system"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not system"
 	$(BIN)/pytest -m "system and not long"
 
-test-long: $(INSTALLED) ## Run the tests that take minutes: does chaos see the faults that it is to see
+test-long: $(INSTALLED) ## Run the tests that take minutes: chaos, its mutants, a disruption of 500 bookings
 	$(BIN)/pytest -m long
 
 model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 1 GB of memory

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
@@ -31,11 +32,14 @@ NOT_INHERITED = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service answered. `body` is the parsed JSON, or the text where it is none."""
+    """What a service answered. `body` is the parsed JSON, or the text where it is none.
+
+    `headers` are found however their names are written.
+    """
 
     status: int
     body: Any
-    headers: Mapping[str, str]
+    headers: Message
 
 
 class LocalStack:
@@ -276,7 +280,7 @@ class Client:
             text = response.read().decode()
         finally:
             connection.close()
-        return Answer(response.status, _parsed(text), dict(response.getheaders()))
+        return Answer(response.status, _parsed(text), response.headers)
 
 
 def _parsed(text: str) -> Any:

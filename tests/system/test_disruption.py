@@ -11,7 +11,7 @@ import pytest
 from stack.harness import Client, LocalStack
 from tests.system.test_booking import pay, until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(600)]
 
 BOOKINGS = 500
 ROOM = 150  # on each of two other flights
