@@ -16,6 +16,7 @@ from django.db import transaction
 
 from bookings import errors, moves, outbox, refunds
 from bookings.models import Booking, Cancellation, Passenger, PaymentAttempt, Refund
+from bookings.passengers import travelling
 from bookings.refunds import Terms
 from bookings.states import (
     AttemptStatus,
@@ -178,7 +179,7 @@ def in_full(booking: Booking, rule: dict[str, Any]) -> Quote:
     """The terms for a traveller who is not to blame: all seats, and all that they cost."""
     paid = booking.total_cost if booking.status == BookingStatus.BOOKED else Decimal(0)
     terms = _bounded(booking, paid, rule, booking.departure_time)
-    return Quote.of(booking, booking.no_of_seats, _travelling(booking), terms)
+    return Quote.of(booking, booking.no_of_seats, list(travelling(booking)), terms)
 
 
 def _terms(booking: Booking, seats: int, now: datetime) -> Terms:
@@ -224,15 +225,11 @@ def _carried_out(booking: Booking, quote_id: str | None) -> bool:
     return quote_id is not None and booking.cancellations.filter(quote=quote_id).exists()
 
 
-def _travelling(booking: Booking) -> list[Passenger]:
-    return list(booking.passengers.filter(cancellation=None))
-
-
 def _leaving(
     booking: Booking, no_of_seats: int | None, wanted: Sequence[int] | None
 ) -> tuple[Passenger, ...]:
     """The passengers who lose their seats, and infants who go with them."""
-    everybody = _travelling(booking)
+    everybody = list(travelling(booking))
     if wanted is None:
         if everybody and no_of_seats not in (None, booking.no_of_seats):
             raise errors.PassengersUnclear("Say which passengers do not travel.")

@@ -284,7 +284,7 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
         booking, user = self.get_object(), self.request.user
         if own and booking.user_id == user.pk:
             return booking
-        if not (user.is_staff and user.has_perm(f"bookings.{permission}")):
+        if not may(user, f"bookings.{permission}"):
             raise PermissionDenied
         return booking
 
@@ -315,7 +315,7 @@ def traveller_id(request: Request, named: int | None) -> int:
     own = cast(int, request.user.pk)
     if named is None or named == own:
         return own
-    if not (request.user.is_staff and request.user.has_perm("bookings.book_for_others")):
+    if not may(request.user, "bookings.book_for_others"):
         raise errors.NotYourUser
     if not User.objects.filter(pk=named, is_active=True).exists():
         raise ValidationError({"userId": ["There is no such user."]}, code="unknown_user")

@@ -6,6 +6,7 @@ little memory, and never a thread.
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
+
+logger = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,6 +32,11 @@ TOO_SLOW = (
 BROKEN = (
     b'{"type": "about:blank", "title": "Bad Request", "status": 400, "code": "parse_error",'
     b' "detail": "The body broke off."}'
+)
+
+FAILED = (
+    b'{"type": "about:blank", "title": "Internal Server Error", "status": 500,'
+    b' "code": "internal_error", "detail": "Something went wrong on our side."}'
 )
 
 
@@ -89,7 +97,11 @@ class Bridge:
                 (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
-        answer = self.application(environ, start_response)
+        try:
+            answer = self.application(environ, start_response)
+        except Exception:  # before or after what Django looks after: it has answered nothing
+            logger.exception("the application failed")
+            return refusal(500, FAILED)
         try:
             if isinstance(answer, FileWrapper) and isinstance(answer.filelike, BufferedReader):
                 # The server reads the file as fast as the client does.
@@ -141,7 +153,7 @@ async def send_all(send: Send, messages: list[Message]) -> None:
 
 
 def refusal(status: int, problem: bytes) -> list[Message]:
-    """An answer to a body that is not here; the rest of it is not waited for."""
+    """An answer that Django did not give; what else the client may send is not waited for."""
     headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
     return [
         {"type": "http.response.start", "status": status, "headers": headers},

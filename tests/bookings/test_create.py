@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from bookings import cancelling, services
 from bookings.models import Booking
+from common.wire import to_wire_time
 from tests.bookings.others import DOWN, FLIGHT, HOLD, TIMED_OUT, OtherServices
 
 URL = "/api/v1/bookings/"
@@ -48,6 +49,12 @@ def test_the_hold_outlives_the_payment_deadline_by_the_grace(
     held_until = datetime.fromisoformat(others.sent(HOLD, "PUT")[0]["expiresAt"])
     grace = held_until - datetime.fromisoformat(body["paymentDeadline"])
     assert abs(grace.total_seconds() - settings.HOLD_GRACE_SECONDS) < 1
+
+
+def test_nobody_can_pay_after_the_flight_has_left(api: APIClient, others: OtherServices) -> None:
+    leaves = to_wire_time(timezone.now() + timedelta(minutes=1))
+    others.hold({**FLIGHT, "flight": {**FLIGHT, "departureTime": leaves}})
+    assert api.post(URL, ORDER).json()["paymentDeadline"] == leaves
 
 
 def test_too_few_seats_books_nothing_and_says_how_many_remain(

@@ -1,6 +1,7 @@
 """The bridge between the web server and Django, as a server sees it."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
@@ -219,3 +220,13 @@ def test_an_answer_is_closed_in_the_thread_that_made_it() -> None:
     assert len(threads) == 2
     assert len(set(threads)) == 1
     assert threads[0].startswith("request")
+
+
+def test_an_application_that_fails_is_answered_for_with_a_problem() -> None:
+    def fail(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        raise RuntimeError("before Django looks after its errors")
+
+    start, body = ask(fail, scope("GET"))
+    assert start["status"] == 500
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    assert json.loads(body["body"])["code"] == "internal_error"
