@@ -41,7 +41,7 @@ ENTRYPOINT ["sh", "-euc", "\
 
 # The same options as in stack/processes.py, which says why. WEB_THREADS is a setting of ours.
 CMD ["sh", "-c", "exec granian booking_project.asgi:application --host 0.0.0.0 --port 8000 \
-    --workers ${WEB_CONCURRENCY:-2} --interface asginl --http 1 --no-ws --log-level error \
-    --backlog 4096 --backpressure 4096 --http1-buffer-size 65536 \
+    --workers ${WEB_CONCURRENCY:-2} --interface asginl --loop uvloop --http 1 --no-ws \
+    --log-level error --backlog 4096 --backpressure 4096 --http1-buffer-size 65536 \
     --http1-header-read-timeout 15000 --respawn-failed-workers \
     --workers-kill-timeout ${WEB_TIMEOUT_SECONDS:-60}"]

@@ -240,3 +240,7 @@ class AlreadyCaptured(Exception):
 
 class KeyTaken(Exception):
     """Another request with the same Idempotency-Key was first. Not shown to anyone."""
+
+
+class LocatorTaken(Exception):
+    """The locator that was drawn belongs to another booking. Not shown to anyone."""

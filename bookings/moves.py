@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -27,6 +28,20 @@ from bookings.states import (
     RefundStatus,
 )
 from common.log import event
+
+# By hand: for a booking they cost a fifth of what the ORM needs, for a thousand a twentieth.
+TELL = f"""
+    INSERT INTO {Message._meta.db_table}
+                (key, booking_id, kind, about, tries, last_error, created_at)
+         SELECT gen_random_uuid(), unnest(%s), %s, %s, 0, '', clock_timestamp()
+    ON CONFLICT (booking_id, kind, about) DO NOTHING
+"""
+RELEASE = f"""
+    INSERT INTO {OutboxMessage._meta.db_table}
+                (kind, booking_id, flight_id, hold_reference, tries, last_error, created_at)
+         SELECT %s, id, flight_id, hold_reference, 0, '', clock_timestamp()
+           FROM {Booking._meta.db_table} WHERE id = ANY (%s)
+"""  # noqa: S608
 
 
 def lock_booking(booking_id: int) -> Booking:
@@ -175,9 +190,19 @@ def settle_refund(refund: Refund, status: RefundStatus) -> bool:
 
 def tell(booking: Booking, kind: MessageKind, about: int = 0) -> None:
     """Have the traveller told, once: of `about`, the id of a refund or so, where there are more."""
-    Message.objects.bulk_create(
-        [Message(booking=booking, kind=kind, about=about)], ignore_conflicts=True
-    )
+    tell_all([booking.pk], kind, about)
+
+
+def tell_all(booking_ids: list[int], kind: MessageKind, about: int = 0) -> None:
+    """`tell` for many bookings."""
+    with connection.cursor() as cursor:
+        cursor.execute(TELL, [booking_ids, kind.value, about])
+
+
+def release_all(booking_ids: list[int]) -> None:
+    """Have the seats of bookings that are CANCELLED given back, as `release` does for one."""
+    with connection.cursor() as cursor:
+        cursor.execute(RELEASE, [OutboxKind.RELEASE.value, booking_ids])
 
 
 def _move_booking(booking: Booking, to: BookingStatus, reason: str = "") -> None:

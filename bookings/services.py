@@ -22,15 +22,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from bookings import clients, errors, moves, outbox, passengers
-from bookings.models import Booking, Message, OutboxMessage, PaymentAttempt
-from bookings.models.bookings import fingerprint_of, make_locator
+from bookings.models import Booking, PaymentAttempt
+from bookings.models.bookings import fingerprint_of
 from bookings.passengers import PassengerName
 from bookings.states import (
     AttemptStatus,
     BookingStatus,
     CancellationReason,
     MessageKind,
-    OutboxKind,
 )
 from common.database import database_clock
 from common.errors import IdempotencyKeyReused, RequestInFlight, ServiceUnavailable
@@ -132,8 +131,8 @@ def initiate(*, seats: SeatsInHand, user_id: int, order: Order, key: str | None 
 
     Raises PassengersDoNotFit, FlightNotFound, FlightClosed, SeatsUnavailable (with
     `remaining_seats`), PriceChanged (with `price` and `currency`), TooManyUnpaidBookings,
-    TooManyBookings (with `limit`), FlightsUnavailable, and KeyTaken when another request with this
-    user's `key` was faster.
+    TooManyBookings (with `limit`), FlightsUnavailable; KeyTaken when another request with this
+    user's `key` was faster; LocatorTaken when another booking has the locator: then begin again.
     """
     passengers.check(order.passengers, no_of_seats=order.no_of_seats)
     window = settings.PAYMENT_WINDOW_SECONDS
@@ -185,20 +184,16 @@ def _refuse_over_limit(user_id: int, flight_id: int) -> None:
 
 
 def _insert(booking: Booking) -> None:
-    """Insert a booking, under a locator that nobody has yet."""
-    while True:
-        try:
-            with transaction.atomic():
-                booking.save(force_insert=True)
-        except IntegrityError as error:
-            broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-            if broken == "bookings_booking_key_once":
-                raise errors.KeyTaken from error
-            if broken != "bookings_booking_locator_once":
-                raise
-            booking.locator = make_locator()
-        else:
-            return
+    """Insert a booking. Without a savepoint to try again in: a locator is hardly ever taken."""
+    try:
+        booking.save(force_insert=True)
+    except IntegrityError as error:
+        broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if broken == "bookings_booking_key_once":
+            raise errors.KeyTaken from error
+        if broken == "bookings_booking_locator_once":
+            raise errors.LocatorTaken from error
+        raise
 
 
 # --- Paying ---------------------------------------------------------------------------------------
@@ -369,33 +364,17 @@ def expire(*, limit: int = SWEEP_BATCH) -> int:
     is just paying or cancelling are left to the next sweep, if they are then still overdue.
     """
     overdue = Booking.objects.overdue().order_by("payment_deadline")
-    due = list(
-        overdue.select_for_update(skip_locked=True).values_list(
-            "pk", "flight_id", "hold_reference"
-        )[:limit]
-    )
+    due = list(overdue.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
     if not due:
         return 0
-    Booking.objects.filter(pk__in=[row[0] for row in due]).update(
+    Booking.objects.filter(pk__in=due).update(
         status=BookingStatus.CANCELLED,
         cancellation_reason=CancellationReason.TIMEDOUT,
         updated_at=Now(),
     )
-    now = database_clock()  # once: a default of the database's is worked out for each row
-    OutboxMessage.objects.bulk_create(
-        OutboxMessage(
-            kind=OutboxKind.RELEASE,
-            booking_id=pk,
-            flight_id=flight_id,
-            hold_reference=reference,
-            due_at=now,
-        )
-        for pk, flight_id, reference in due
-    )
-    Message.objects.bulk_create(
-        Message(booking_id=pk, kind=MessageKind.EXPIRED, due_at=now) for pk, *_ in due
-    )
-    event("bookings.expired", count=len(due), bookings=[pk for pk, *_ in due])
+    moves.release_all(due)
+    moves.tell_all(due, MessageKind.EXPIRED)
+    event("bookings.expired", count=len(due), bookings=due)
     outbox.nudge()
     return len(due)
 

@@ -115,6 +115,8 @@ class BookingViewSet(ReadOnlyModelViewSet[Booking]):
         try:
             with services.SeatsInHand(order.flight_id) as seats, transaction.atomic():
                 booking = services.initiate(seats=seats, user_id=user_id, order=order, key=key)
+        except errors.LocatorTaken:
+            return self.create(request)
         except (errors.KeyTaken, *errors.SHORTAGES) as error:
             # The same request may have been faster by a moment, and have taken what is short now.
             if booking := services.find_repeat(user_id=user_id, key=key, order=order):

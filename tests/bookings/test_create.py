@@ -290,11 +290,11 @@ def test_a_taken_locator_is_drawn_again(
     others: OtherServices, booking: Booking, api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others.hold()
+    others.give_up()
     drawn = iter([booking.locator, booking.locator, "ZZZZZZ"])
-    field = Booking._meta.get_field("locator")
-    monkeypatch.setattr(field, "_get_default", lambda: next(drawn))
-    monkeypatch.setattr("bookings.services.make_locator", lambda: next(drawn))
+    monkeypatch.setattr(Booking._meta.get_field("locator"), "_get_default", lambda: next(drawn))
     assert api.post(URL, ORDER).json()["locator"] == "ZZZZZZ"
+    assert len(others.sent(HOLD, "DELETE")) == 2  # what was held for the first two
 
 
 def test_nobody_books_without_an_account(others: OtherServices) -> None:

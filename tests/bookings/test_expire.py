@@ -51,5 +51,5 @@ def test_a_batch_takes_a_fixed_number_of_statements(
 ) -> None:
     for _ in range(20):
         make_booking(payment_deadline=timezone.now() + PAST)
-    with django_assert_num_queries(7):  # savepoint, select, update, clock, two inserts, release
+    with django_assert_num_queries(6):  # savepoint, select, update, clock, two inserts, release
         services.expire()
