@@ -76,6 +76,7 @@ def start_attempt(booking: Booking, **details: Any) -> PaymentAttempt:
 
 def book(attempt: PaymentAttempt, *, provider_id: int, capture_due_at: datetime) -> None:
     """The seats are the traveller's. The money is captured now, or by the relay when it is due."""
+    attempt.booking.paying_since = None  # written once, with the status: the row has many indexes
     _move_attempt(attempt, AttemptStatus.AUTHORIZED, provider_id=provider_id)
     _move_booking(attempt.booking, BookingStatus.BOOKED)
     OutboxMessage.objects.create(
@@ -218,7 +219,7 @@ def _move_attempt(attempt: PaymentAttempt, to: AttemptStatus, **changes: Any) ->
     """Compare and set: from the state that was read under the booking's lock, or not at all."""
     if to not in ATTEMPT_MOVES[AttemptStatus(attempt.status)]:
         raise AssertionError(f"an attempt does not go from {attempt.status} to {to}")
-    if attempt.status == AttemptStatus.PROCESSING:
+    if attempt.booking.paying_since is not None and attempt.status == AttemptStatus.PROCESSING:
         attempt.booking.paying_since = None
         attempt.booking.save(update_fields=["paying_since", "updated_at"])
     attempt.status = to
