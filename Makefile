@@ -11,7 +11,7 @@ PRODUCTION := SECURE=1 DEBUG=0 ALLOWED_HOSTS=seathold.example \
 	SERVICE_SECRETS=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-long model fuzz chaos bench bench-search check lint check-django check-services clean
+.PHONY: help install run demo test test-long test-pgbouncer model fuzz chaos bench bench-search check lint check-django check-services clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,11 @@ test: $(INSTALLED) ## Run all tests: the unit tests, then the system tests
 	$(BIN)/pytest -n 2 --dist worksteal -m "not system"
 	$(BIN)/pytest -m "system and not long"
 
-test-long: $(INSTALLED) ## Run the tests that take minutes: chaos, its mutants, a disruption of 500 bookings
+test-long: $(INSTALLED) ## Run the tests that take minutes: chaos's mutants, a disruption of 500 bookings, two hosts
 	$(BIN)/pytest -m long
+
+test-pgbouncer: $(INSTALLED) ## Run the system tests through PgBouncer (which must be on the PATH)
+	PGBOUNCER=1 $(BIN)/pytest -m "system and not long"
 
 model: $(INSTALLED) ## Explore the protocol's states: small and large, minutes, 1 GB of memory
 	@$(BIN)/python -m model table

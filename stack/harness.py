@@ -45,6 +45,7 @@ class Answer:
 class LocalStack:
     """The real `manage.py stack` as a child process, with a new DATA_DIR and free ports.
 
+    With PGBOUNCER=1 in the environment, every such stack has PgBouncer before its database.
     `env` is added to its environment, and may put something between the services by naming
     FLIGHTS_URL and PAYMENTS_URL. Leaving the `with` block stops it and deletes its data.
     Methods that take a name want one of bookings, flights, payments, worker, beat, database,
@@ -53,7 +54,7 @@ class LocalStack:
 
     def __init__(self, env: Mapping[str, str] | None = None, options: tuple[str, ...] = ()) -> None:
         self._env = dict(env or {})
-        self._options = options
+        self._options = (*options, "--pgbouncer") if os.environ.get("PGBOUNCER") else options
         self._ports = {name: free_port() for name in WEB}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None

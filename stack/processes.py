@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -49,13 +49,25 @@ def ports(environ: Mapping[str, str]) -> dict[str, int]:
     return chosen
 
 
-def programs(environ: Mapping[str, str], counts: Mapping[str, int]) -> list[Program]:
-    """The stack's processes. `counts` says how many processes each web server and worker has."""
+def programs(
+    environ: Mapping[str, str],
+    counts: Mapping[str, int],
+    database_url: Callable[[str], str],
+) -> list[Program]:
+    """The stack's processes.
+
+    `counts` says how many processes each web server and worker has, `database_url` where each finds
+    the database; beat is where the worker is.
+    """
+
+    def of(name: str, services: str, **more: str) -> dict[str, str]:
+        return {**environ, "SERVICES": services, "DATABASE_URL": database_url(name), **more}
+
     web = [
-        web_server(name, port, {**environ, "SERVICES": WEB[name].services}, workers=counts[name])
+        web_server(name, port, of(name, WEB[name].services), workers=counts[name])
         for name, port in ports(environ).items()
     ]
-    every = {**environ, "SERVICES": ALL_SERVICES, "PYTHONWARNINGS": ROOT_WARNING}
+    every = of("worker", ALL_SERVICES, PYTHONWARNINGS=ROOT_WARNING)
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "booking_project"]
     worker = Program(
         name="worker",

@@ -9,7 +9,6 @@ from chaos.record import read_log
 
 
 @pytest.mark.system
-@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_under_faults_of_every_kind_the_promises_are_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from secrets import token_urlsafe
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from stack import processes
 from stack.control import Control
 from stack.datadir import INSECURE_PREFIX, DataDir, write_env
+from stack.pgbouncer import PgBouncer
 from stack.program import StackError, die_with_parent
 from stack.servers import Postgres, Server, Valkey, check_broker, check_database
 from stack.supervisor import StopRequested, Supervisor
@@ -60,6 +62,11 @@ class Command(BaseCommand):
             "--only", choices=["servers"], help="run just the database and the broker"
         )
         parser.add_argument(
+            "--pgbouncer",
+            action="store_true",
+            help="put PgBouncer before the database, one pool a service, in transaction mode",
+        )
+        parser.add_argument(
             "--processes",
             metavar="NAME=N,...",
             default="",
@@ -91,6 +98,7 @@ class Stack:
         self.counts = _counts(options["processes"])
         self.servers_only = options["only"] == "servers"
         self.no_demo = options["no_demo"]
+        self.pooled = options["pgbouncer"]
         self.control_fd: int | None = options["control_fd"]
         self.data = DataDir(processes.default_data_dir())
 
@@ -121,11 +129,13 @@ class Stack:
             control = Control(socket.socket(fileno=self.control_fd), supervisor)
         print("Starting (Ctrl-C stops it) …", flush=True)
         environ = self._environment(supervisor, ports)
-        write_env(self.data.env_file, _shared(environ))
+        pools = self._pools(supervisor, environ) if self.pooled else None
+        shared = _shared(environ) | ({"DATABASE_URL": pools.url} if pools else {})
+        write_env(self.data.env_file, shared)
         if self.servers_only:
             print(f"Ready: database and broker. Their addresses are in {self.data.env_file}.")
         else:
-            self._start_processes(supervisor, ports, environ)
+            self._start_processes(supervisor, ports, environ, pools)
             print(_ready_message(ports, self.data, environ["DEMO_DATA"] == "1"), flush=True)
         if control:
             control.announce_ready()
@@ -171,8 +181,21 @@ class Stack:
             environ["REDIS_URL"] = _start_server(supervisor, broker)
         return environ
 
+    def _pools(self, supervisor: Supervisor, environ: dict[str, str]) -> PgBouncer:
+        pools = PgBouncer(
+            self.data.path / "pgbouncer",
+            database_url=environ["DATABASE_URL"],
+            password=token_urlsafe(24),
+        )
+        _start_server(supervisor, pools)
+        return pools
+
     def _start_processes(
-        self, supervisor: Supervisor, ports: dict[str, int], environ: dict[str, str]
+        self,
+        supervisor: Supervisor,
+        ports: dict[str, int],
+        environ: dict[str, str],
+        pools: PgBouncer | None,
     ) -> None:
         every = {**environ, "SERVICES": processes.ALL_SERVICES}
         steps = [["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "-v", "0"]]
@@ -180,7 +203,8 @@ class Stack:
             steps.append(["load_demo"])
         for words in steps:
             supervisor.run_once(processes.manage(*words, environ=every))
-        for program in processes.programs(environ, self.counts):
+        database_url = pools.url_of if pools else lambda name: environ["DATABASE_URL"]
+        for program in processes.programs(environ, self.counts, database_url):
             supervisor.start(program)
         waiting = set(ports.values())
 
