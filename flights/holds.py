@@ -71,8 +71,8 @@ def hold_seats(
     """
     flight = _locked(flight_id)
     now, known = _now_and_known(reference)
-    if known:
-        return _standing(SeatHold.objects.get(reference=reference), flight, no_of_seats)
+    if known and (hold := SeatHold.objects.filter(reference=reference).first()):
+        return _standing(hold, flight, no_of_seats)
     if expires_at <= now:
         raise errors.HoldExpired
     if flight.status != Flight.Status.SCHEDULED or flight.departure_time <= now:
