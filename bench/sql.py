@@ -124,7 +124,7 @@ def as_script(
     lines = []
     for text in sent:
         returned = RETURNING.search(text)
-        text = re.sub(r"; (?=INSERT|UPDATE|DELETE)", r" \\; ", text)
+        text = re.sub(r";\s+(?=INSERT|UPDATE|DELETE|WITH)", r" \\; ", text)
         for number, uuid in enumerate(uuids):
             text = text.replace(uuid, f":u{number}")
         text = text.replace(f"'{locator}'", "':locator'")
