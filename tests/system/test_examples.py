@@ -7,12 +7,14 @@ import json
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from common.schema_hooks import EXAMPLES
 from stack.harness import Answer, Client, LocalStack
+from tests.system.conftest import SHORT_TIMES
 
 pytestmark = pytest.mark.system
 
@@ -183,6 +185,13 @@ def _lasting(name: str, value: Any) -> Any:
     if VOLATILE.fullmatch(name) and value and isinstance(value, list):
         return [lasting(one) if isinstance(one, dict) else f"one of {name}" for one in value]
     return lasting(value)
+
+
+@pytest.fixture
+def stack() -> Iterator[LocalStack]:
+    """A stack of its own: what services tell each other here leaves a payment of no booking."""
+    with LocalStack(SHORT_TIMES) as running:
+        yield running
 
 
 def test_the_examples_are_what_the_services_answer(stack):
