@@ -96,7 +96,12 @@ class Bridge:
         loop: asyncio.AbstractEventLoop,
         environ: Environ,
     ) -> None:
-        loop.call_soon_threadsafe(_settle, answered, self._answer(environ))
+        try:
+            messages = self._answer(environ)
+        except Exception:  # before, beside or after what Django looks after
+            logger.exception("the application failed")
+            messages = refusal(500, FAILED)
+        loop.call_soon_threadsafe(_settle, answered, messages)
 
     def _answer(self, environ: Environ) -> list[Message]:
         """What the application answers, as messages of ASGI. Runs in a thread."""
@@ -108,11 +113,7 @@ class Bridge:
                 (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
-        try:
-            answer = self.application(environ, start_response)
-        except Exception:  # before or after what Django looks after: it has answered nothing
-            logger.exception("the application failed")
-            return refusal(500, FAILED)
+        answer = self.application(environ, start_response)
         try:
             if isinstance(answer, FileWrapper) and isinstance(answer.filelike, BufferedReader):
                 # The server reads the file as fast as the client does.

@@ -230,3 +230,30 @@ def test_an_application_that_fails_is_answered_for_with_a_problem() -> None:
     assert start["status"] == 500
     assert (b"content-type", b"application/problem+json") in start["headers"]
     assert json.loads(body["body"])["code"] == "internal_error"
+
+
+class BrokenOff:
+    """An answer whose body, or whose end, fails once the application has returned it."""
+
+    def __init__(self, *, closing: bool) -> None:
+        self.closing = closing
+
+    def __iter__(self) -> Iterator[bytes]:
+        if not self.closing:
+            raise OSError("the body is gone")
+        yield b"all of it"
+
+    def close(self) -> None:
+        if self.closing:
+            raise OSError("the database is gone")
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_an_answer_that_breaks_on_its_way_is_a_500_and_no_silence(closing: bool) -> None:
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> BrokenOff:
+        start_response("200 OK", [])
+        return BrokenOff(closing=closing)
+
+    start, body = ask(application, scope("GET"))
+    assert start["status"] == 500
+    assert b'"code": "internal_error"' in body["body"]
