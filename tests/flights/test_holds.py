@@ -88,6 +88,19 @@ def test_a_reference_holds_seats_of_one_flight(
     assert seats_left(other) == 180
 
 
+def test_a_reference_that_another_flight_takes_at_this_moment_takes_no_seats(
+    flight: Flight, make_flight: Callable[..., Flight], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_flight()
+    first = hold(flight)
+    # As it was when this one looked: the other's hold was not committed yet.
+    monkeypatch.setattr(holds, "_now_and_known", lambda reference: (timezone.now(), False))
+    with pytest.raises(errors.HoldConflict):
+        hold(other, reference=first.reference)
+    assert seats_left(other) == 180
+    assert seats_left(flight) == 178
+
+
 def test_a_released_hold_is_never_revived(flight: Flight) -> None:
     first = hold(flight)
     holds.release_holds(references=[first.reference])
